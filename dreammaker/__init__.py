@@ -1,0 +1,3 @@
+"""DreamMaker HFT: trades the Mini Ibovespa future, and tests whether it should."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The compiled kernels: interfaces here (.pxd, .pyi), implementations in ``ext/``."""

@@ -1,0 +1,38 @@
+"""The ``dreammaker`` program: one command a module in ``app.commands``."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from dreammaker.domain.errors import DreamMakerError
+
+COMMANDS = ("import_data", "inspect", "features")
+"""Modules of ``dreammaker.app.commands``; each has ``register(app: typer.Typer) -> None``."""
+
+app = typer.Typer(name="dreammaker", no_args_is_help=True, add_completion=False,
+                  pretty_exceptions_enable=False)
+
+
+def build() -> typer.Typer:
+    """The program with all its commands registered."""
+    for name in COMMANDS:
+        import_module(f"dreammaker.app.commands.{name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Run the program; an expected error is one sentence on stderr and its exit code."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        build()()
+    except DreamMakerError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None

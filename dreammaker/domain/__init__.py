@@ -1,0 +1,1 @@
+"""What the trade is made of: units, instruments, sessions, the event record, orders, errors."""
