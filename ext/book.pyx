@@ -1,0 +1,368 @@
+"""The order book kernel: event records in, ten best levels a side out.
+
+The book takes packed records (see `dreammaker.domain.schema`). LEVEL_SET sets the total at a
+price; SNAPSHOT records replace the book when the one with SNAP_END has come, until then nothing
+changes; CLEAR empties it; ORDER_* records are summed to levels. A snapshot and CLEAR forget the
+single orders. QUOTE, TRADE, SESSION, GAP and BAR never touch the book, nor does a record off the
+grid, nor an ORDER_EXECUTE with the flag HIDDEN. The two sides know nothing of each other: a
+crossed book is held as it comes.
+
+An order that was never added (it is older than the data, or has no number) is taken at its
+record's word: its side, price and quantity, but never more than the level holds. ORDER_MODIFY of
+such an order adds it at its new place; where it was before cannot be known.
+"""
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free, qsort, realloc
+from libc.string cimport memset
+
+from dreammaker._ext.ladder cimport (DM_UNLIKELY, LADDER_TICKS, key_of, level_t, side_below,
+                                     side_count, side_free, side_get, side_init, side_is_sound,
+                                     side_reserve, side_set, side_t, worst_key)
+from dreammaker._ext.order_map cimport (order_find, order_map_clear, order_map_free,
+                                        order_map_init, order_map_reserve, order_remove, order_t)
+from dreammaker._ext.schema cimport (BAR, CLEAR, F_HIDDEN, F_OFF_GRID, F_SNAP_BEGIN, F_SNAP_END,
+                                     LEVEL_SET, ORDER_ADD, ORDER_CANCEL, ORDER_EXECUTE,
+                                     ORDER_MODIFY, SNAPSHOT, event_t)
+
+
+cdef int book_init(book_t* book) noexcept nogil:
+    memset(book, 0, sizeof(book_t))
+    side_init(&book.sides[0], 0, book.frame.bid_ticks, book.frame.bid_qty, &book.frame.bid_count)
+    side_init(&book.sides[1], -1, book.frame.ask_ticks, book.frame.ask_qty, &book.frame.ask_count)
+    if order_map_init(&book.orders) != 0 or _reserve_changes(book, 62) != 0:
+        book_free(book)
+        return BOOK_NO_MEMORY
+    return 0
+
+
+cdef void book_free(book_t* book) noexcept nogil:
+    cdef int i
+    for i in range(2):
+        side_free(&book.sides[i])
+        free(book.staging[i].levels)
+        book.staging[i].levels = NULL
+    order_map_free(&book.orders)
+    free(book.changes)
+    book.changes = NULL
+
+
+cdef const frame_t* book_frame(book_t* book) noexcept nogil:
+    return &book.frame
+
+
+cdef int _reserve_changes(book_t* book, int64_t more) noexcept nogil:
+    # Room for `more` changes and always for two, which is what a single order can make.
+    cdef int64_t wanted = book.change_count + more + 2
+    cdef change_t* grown
+    if wanted <= book.change_capacity:
+        return 0
+    wanted += wanted >> 1
+    grown = <change_t*>realloc(book.changes, <size_t>wanted * sizeof(change_t))
+    if grown == NULL:
+        return BOOK_NO_MEMORY
+    book.changes = grown
+    book.change_capacity = wanted
+    return 0
+
+
+cdef inline int _set_level(book_t* book, side_t* side, int32_t key, int32_t qty) noexcept nogil:
+    cdef int32_t old
+    cdef change_t* change
+    if DM_UNLIKELY(side_set(side, key, qty, &old) != 0):
+        return BOOK_NO_MEMORY
+    if old != qty:
+        change = &book.changes[book.change_count]
+        change.price_ticks = key ^ side.flip
+        change.side = 1 + 2 * side.flip
+        change.old_qty = old
+        change.new_qty = qty
+        book.change_count += 1
+    elif qty == 0:
+        book.oddities.delete_of_nothing += 1
+    return 0
+
+
+cdef int book_apply(book_t* book, const event_t* event) noexcept nogil:
+    cdef side_t* side
+    book.change_count = 0
+    # One test for whatever is not a plain LEVEL_SET: wrong values are told apart afterwards.
+    if DM_UNLIKELY(event.kind != LEVEL_SET or event.flags & F_OFF_GRID or event.qty_lots < 0
+                   or (event.side != 1 and event.side != -1) or book.in_snapshot
+                   or _is_bad_price(event.price_ticks)):
+        return _apply_other(book, event)
+    side = &book.sides[event.side < 0]
+    return _set_level(book, side, key_of(side, event.price_ticks), event.qty_lots)
+
+
+cdef inline bint _is_bad_price(int32_t ticks) noexcept nogil:
+    return ticks == worst_key() or ticks == ~worst_key()
+
+
+cdef int _apply_other(book_t* book, const event_t* event) noexcept nogil:
+    if event.kind < LEVEL_SET or event.kind > BAR:
+        return BOOK_BAD_KIND
+    if event.qty_lots < -1:
+        return BOOK_BAD_QTY
+    if event.side < -1 or event.side > 1:
+        return BOOK_BAD_SIDE
+    if event.kind > CLEAR:
+        return 0
+    if event.kind == SNAPSHOT:
+        return _apply_snapshot(book, event)
+    if book.in_snapshot:
+        return BOOK_BAD_SNAPSHOT
+    if event.kind == CLEAR:
+        return _clear(book)
+    if event.flags & F_OFF_GRID:
+        book.oddities.off_grid += 1
+        return 0
+    if _is_bad_price(event.price_ticks):
+        return BOOK_BAD_PRICE
+    if event.qty_lots == 0 and event.kind != ORDER_MODIFY:
+        # LEVEL_SET 0 with a side is a plain deletion and does not come here.
+        if event.kind == LEVEL_SET:
+            book.oddities.no_side += 1
+        else:
+            book.oddities.zero_quantity += 1
+        return 0
+    if event.qty_lots < 0 and event.kind != ORDER_CANCEL:
+        book.oddities.unknown_quantity += 1
+        return 0
+    if event.kind == ORDER_CANCEL:
+        return _take_from_order(book, event)
+    if event.kind == ORDER_EXECUTE:
+        return 0 if event.flags & F_HIDDEN else _take_from_order(book, event)
+    if event.side == 0:
+        book.oddities.no_side += 1
+        return 0
+    return _place_order(book, event)
+
+
+cdef int _place_order(book_t* book, const event_t* event) noexcept nogil:
+    # ORDER_ADD and ORDER_MODIFY: the order stands at the record's price with its quantity.
+    cdef side_t* side = &book.sides[event.side < 0]
+    cdef int32_t key = key_of(side, event.price_ticks)
+    cdef int64_t total = side_get(side, key)
+    cdef order_t* order = NULL
+    cdef bint known = False
+    cdef bint moves = False
+    if (order_map_reserve(&book.orders) != 0 or side_reserve(&book.sides[0], LADDER_TICKS + 1) != 0
+            or side_reserve(&book.sides[1], LADDER_TICKS + 1) != 0):
+        return BOOK_NO_MEMORY
+    if event.order_id != 0:
+        order = order_find(&book.orders, event.order_id)
+        known = order.order_id != 0
+    if known:
+        moves = order.price_ticks != event.price_ticks or (order.lots < 0) != (event.side < 0)
+        if not moves:
+            total -= min(total, <int64_t>_size(order.lots))
+    total += event.qty_lots
+    if total > 2147483647:
+        return BOOK_QTY_OVERFLOW
+    if known and event.kind == ORDER_ADD:
+        book.oddities.duplicate_order += 1
+    elif not known and event.kind == ORDER_MODIFY:
+        book.oddities.unknown_order += 1
+    if moves:
+        _take_lots(book, order.lots < 0, order.price_ticks, _size(order.lots))
+    if event.qty_lots == 0:
+        if known:
+            order_remove(&book.orders, order)
+    elif order != NULL:
+        book.orders.count += not known
+        order.order_id = event.order_id
+        order.price_ticks = event.price_ticks
+        order.lots = event.qty_lots * event.side
+    if event.qty_lots == 0 and (moves or not known):
+        return 0
+    return _set_level(book, side, key, <int32_t>total)
+
+
+cdef inline int32_t _size(int32_t lots) noexcept nogil:
+    return -lots if lots < 0 else lots
+
+
+cdef int _take_lots(book_t* book, bint is_ask, int32_t ticks, int32_t lots) noexcept nogil:
+    # Lowers a level, not below 0.
+    cdef side_t* side = &book.sides[is_ask]
+    cdef int32_t key = key_of(side, ticks)
+    cdef int32_t held = side_get(side, key)
+    if lots > held:
+        book.oddities.clamped_level += 1
+        lots = held
+    if lots == 0:
+        return 0
+    return _set_level(book, side, key, held - lots)
+
+
+cdef int _take_from_order(book_t* book, const event_t* event) noexcept nogil:
+    # ORDER_CANCEL and ORDER_EXECUTE.
+    cdef order_t* order
+    cdef int32_t lots = event.qty_lots
+    cdef int32_t left, ticks
+    cdef bint is_ask
+    if event.order_id != 0:
+        order = order_find(&book.orders, event.order_id)
+        if order.order_id != 0:
+            left = _size(order.lots)
+            is_ask = order.lots < 0
+            ticks = order.price_ticks
+            if lots < 0:
+                lots = left
+            elif lots > left:
+                book.oddities.excess_quantity += 1
+                lots = left
+            if lots == left:
+                order_remove(&book.orders, order)
+            else:
+                order.lots += lots if is_ask else -lots
+            return _take_lots(book, is_ask, ticks, lots)
+        book.oddities.unknown_order += 1
+    if lots < 0:
+        book.oddities.unknown_quantity += 1
+        return 0
+    if event.side == 0:
+        book.oddities.no_side += 1
+        return 0
+    return _take_lots(book, event.side < 0, event.price_ticks, lots)
+
+
+cdef int _clear(book_t* book) noexcept nogil:
+    book.staging[0].count = book.staging[1].count = 0
+    return _replace(book)
+
+
+cdef int _stage(staging_t* staging, int32_t key, int32_t qty) noexcept nogil:
+    cdef int64_t wanted
+    cdef staged_t* grown
+    if staging.count == staging.capacity:
+        wanted = 2 * staging.capacity + 32
+        grown = <staged_t*>realloc(staging.levels, <size_t>wanted * sizeof(staged_t))
+        if grown == NULL:
+            return BOOK_NO_MEMORY
+        staging.levels = grown
+        staging.capacity = wanted
+    staging.levels[staging.count].key = key
+    staging.levels[staging.count].qty = qty
+    staging.levels[staging.count].position = staging.count
+    staging.count += 1
+    return 0
+
+
+cdef int _apply_snapshot(book_t* book, const event_t* event) noexcept nogil:
+    cdef side_t* side
+    cdef bint begins = (event.flags & F_SNAP_BEGIN) != 0
+    cdef int fault
+    if begins == book.in_snapshot:
+        return BOOK_BAD_SNAPSHOT
+    if not event.flags & F_OFF_GRID and event.side != 0 and _is_bad_price(event.price_ticks):
+        return BOOK_BAD_PRICE
+    if begins:
+        book.staging[0].count = book.staging[1].count = 0
+    if event.flags & F_OFF_GRID:
+        book.oddities.off_grid += 1
+    elif event.qty_lots < 0:
+        book.oddities.unknown_quantity += 1
+    elif event.side != 0:
+        side = &book.sides[event.side < 0]
+        if _stage(&book.staging[event.side < 0], key_of(side, event.price_ticks),
+                  event.qty_lots) != 0:
+            return BOOK_NO_MEMORY
+    elif event.qty_lots != 0:
+        book.oddities.no_side += 1
+    book.in_snapshot = True
+    if event.flags & F_SNAP_END:
+        fault = _replace(book)
+        if fault != 0:
+            return fault
+        book.in_snapshot = False
+    return 0
+
+
+cdef int _by_key(const void* a, const void* b) noexcept nogil:
+    cdef const staged_t* first = <const staged_t*>a
+    cdef const staged_t* second = <const staged_t*>b
+    if first.key != second.key:
+        return 1 if first.key > second.key else -1
+    return 1 if first.position > second.position else -1
+
+
+cdef void _sort_staging(book_t* book, staging_t* staging) noexcept nogil:
+    # Ascending keys, one record a price; polled depth comes best first and is only turned round.
+    cdef staged_t* levels = staging.levels
+    cdef int64_t i
+    cdef int64_t kept = 0
+    cdef bint descending = True
+    cdef staged_t held
+    for i in range(1, staging.count):
+        if levels[i].key >= levels[i - 1].key:
+            descending = False
+            break
+    if descending:
+        for i in range(staging.count // 2):
+            held = levels[i]
+            levels[i] = levels[staging.count - 1 - i]
+            levels[staging.count - 1 - i] = held
+        return
+    qsort(levels, <size_t>staging.count, sizeof(staged_t), _by_key)
+    for i in range(staging.count):
+        if i + 1 < staging.count and levels[i + 1].key == levels[i].key:
+            book.oddities.repeated_level += 1
+        else:
+            levels[kept] = levels[i]
+            kept += 1
+    staging.count = kept
+
+
+cdef int _replace(book_t* book) noexcept nogil:
+    # The staged levels become the book; the changes are the levels that differ.
+    cdef side_t* side
+    cdef staging_t* staging
+    cdef int64_t i, levels
+    cdef int which
+    for which in range(2):
+        side = &book.sides[which]
+        levels = side_count(side) + book.staging[which].count
+        if side_reserve(side, levels) != 0 or _reserve_changes(book, levels) != 0:
+            return BOOK_NO_MEMORY
+        book.change_count += levels
+    book.change_count = 0
+    for which in range(2):
+        side = &book.sides[which]
+        staging = &book.staging[which]
+        _sort_staging(book, staging)
+        _delete_unstaged(book, side, staging)
+        # Best first: a book that jumps away moves the window once.
+        for i in range(staging.count - 1, -1, -1):
+            if side_get(side, staging.levels[i].key) != staging.levels[i].qty:
+                _set_level(book, side, staging.levels[i].key, staging.levels[i].qty)
+        staging.count = 0
+    order_map_clear(&book.orders)
+    return 0
+
+
+cdef void _delete_unstaged(book_t* book, side_t* side, const staging_t* staging) noexcept nogil:
+    # Deletes the levels that the sorted staging does not name, walking down both.
+    cdef level_t level
+    cdef int64_t key = 1 + <int64_t>(~worst_key())
+    cdef int64_t i = staging.count - 1
+    while side_below(side, key, &level):
+        key = level.key
+        while i >= 0 and staging.levels[i].key > key:
+            i -= 1
+        if i < 0 or staging.levels[i].key != key:
+            _set_level(book, side, level.key, 0)
+
+
+cdef int64_t book_apply_many(book_t* book, const event_t* events, int64_t count,
+                             int* fault) noexcept nogil:
+    cdef int64_t i
+    for i in range(count):
+        fault[0] = book_apply(book, &events[i])
+        if fault[0] != 0:
+            return i
+    return count
+
+
+cdef bint book_is_sound(book_t* book) noexcept nogil:
+    return side_is_sound(&book.sides[0]) and side_is_sound(&book.sides[1])
