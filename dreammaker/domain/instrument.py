@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dreammaker.domain.errors import ConfigError
 
@@ -32,6 +33,8 @@ class Instrument:
         Name of the session calendar (``domain.calendar``), "always" for none.
     fee_micros_per_lot : int
         Exchange and broker fees a side and lot, in millionths of the currency.
+    exchange_zone : str
+        Time zone whose calendar days are the archive's days.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Instrument:
     currency: str = "BRL"
     calendar: str = "always"
     fee_micros_per_lot: int = 0
+    exchange_zone: str = "America/Sao_Paulo"
 
     def __post_init__(self) -> None:
         if not self.symbol:
@@ -59,6 +63,11 @@ class Instrument:
         if self.fee_micros_per_lot < 0:
             raise ConfigError(
                 f"instrument.fee_micros_per_lot must be 0 or more, was {self.fee_micros_per_lot}")
+        try:
+            ZoneInfo(self.exchange_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ConfigError("instrument.exchange_zone must be a time zone such as "
+                              f"America/Sao_Paulo, was {self.exchange_zone!r}") from None
 
     @classmethod
     def win(cls, symbol: str = "WIN") -> "Instrument":
@@ -71,18 +80,19 @@ class Instrument:
         """A known instrument by its symbol's root.
 
         WIN, IND, DOL and WDO have their own specifications; anything else is a cash instrument
-        with a tick of one cent (override by config).
+        of New York with a tick of one cent (override by config).
         """
         root = symbol.upper()
         if root.startswith("WIN"):
             return cls.win(symbol)
         if root.startswith("IND"):
-            return replace(cls.win(symbol), tick_value_micros=5_000_000, fee_micros_per_lot=1_280_500)
+            return replace(cls.win(symbol), tick_value_micros=5_000_000,
+                           fee_micros_per_lot=1_280_500)
         if root.startswith("DOL"):
             return cls(symbol, 0.5, 25_000_000, calendar="b3_currency_futures")
         if root.startswith("WDO"):
             return cls(symbol, 0.5, 5_000_000, calendar="b3_currency_futures")
-        return cls(symbol, 0.01, 10_000, currency="USD")
+        return cls(symbol, 0.01, 10_000, currency="USD", exchange_zone="America/New_York")
 
     def to_ticks(self, price: float) -> int:
         """Nearest whole tick of a price in points."""

@@ -1,0 +1,121 @@
+"""From an importer's packets to whole days: receive times, session phases, quality.
+
+* The receive time of a packet is its exchange time plus the constant feed latency, flagged
+  LOCAL_SYNTHETIC; it never decreases within a day.
+* A record whose exchange time lies before an earlier one's is kept and flagged TIME_BACKWARDS.
+* The calendar's phases are woven in as SESSION packets of their own at their scheduled times,
+  before market data that arrive at the same instant. Without phases on that date, one CONTINUOUS record
+  opens the log (unless the source brings its own SESSION first).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from dreammaker.data.importers.base import Batch, ImportOptions, ImportStream
+from dreammaker.data.quality import QualityMeter, QualityReport
+from dreammaker.domain.instrument import Instrument
+from dreammaker.domain.schema import EVENT_DTYPE, EventArray, Flag, Kind, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class DayPart:
+    """Records of a day, in order; ``quality`` comes with the day's last part only."""
+
+    day: date
+    events: EventArray
+    quality: QualityReport | None
+
+
+def assemble(stream: ImportStream, options: ImportOptions) -> Iterator[DayPart]:
+    """The finished records of every day of a stream, in bounded memory.
+
+    Raises
+    ------
+    InputError
+        From the importer.
+    ConfigError
+        If the instrument's calendar does not know a date.
+    """
+    day: _Day | None = None
+    for batch in stream:
+        if day is None or batch.day != day.date:
+            if day is not None:
+                yield day.finish()
+            day = _Day(batch.day, stream.instrument, options)
+        yield day.add(batch)
+    if day is not None:
+        yield day.finish()
+
+
+class _Day:
+    def __init__(self, day: date, instrument: Instrument, options: ImportOptions) -> None:
+        self.date = day
+        self._latency_ns = options.feed_latency_ms * 1_000_000
+        self._meter = QualityMeter(instrument)
+        self._latest_exch_ns = np.iinfo(np.int64).min
+        self._latest_local_ns = np.iinfo(np.int64).min
+        phases = options.calendar.phases(day, instrument)
+        if not phases and instrument.calendar != "always":
+            self._meter.note(f"{day} is not a session of {instrument.calendar}; the day is taken "
+                             "as one continuous phase")
+        self._pending = _sessions(phases)
+        self._needs_opening = not phases
+
+    def add(self, batch: Batch) -> DayPart:
+        events = batch.events
+        if len(events):
+            self._stamp(events)
+            events = self._weave(events)
+        self._meter.add_rows(batch.rows_read, batch.rows_kept, batch.dropped, batch.counters)
+        self._meter.update(events)
+        return DayPart(self.date, events, None)
+
+    def finish(self) -> DayPart:
+        events, self._pending = self._local(self._pending), self._pending[:0]
+        self._meter.update(events)
+        return DayPart(self.date, events, self._meter.report())
+
+    def _stamp(self, events: EventArray) -> None:
+        exch_ns = events["exch_ns"]
+        latest = np.maximum.accumulate(np.append(self._latest_exch_ns, exch_ns))
+        backwards = exch_ns < latest[:-1]
+        events["flags"] |= np.where(backwards, np.uint32(Flag.TIME_BACKWARDS), np.uint32(0))
+        events["flags"] |= np.uint32(Flag.LOCAL_SYNTHETIC)
+        self._latest_exch_ns = latest[-1]
+        local_ns = np.maximum.accumulate(events["local_ns"] + self._latency_ns)
+        events["local_ns"] = np.maximum(local_ns, self._latest_local_ns)
+        self._latest_local_ns = events["local_ns"][-1]
+
+    def _weave(self, events: EventArray) -> EventArray:
+        if self._needs_opening:
+            self._needs_opening = False
+            if events["kind"][0] != Kind.SESSION:
+                self._pending = _sessions([(int(events["exch_ns"][0]), Phase.CONTINUOUS)])
+        if not len(self._pending):
+            return events
+        # Only a phase that some record of this batch follows has its place here.
+        due = self._pending["exch_ns"] + self._latency_ns <= events["local_ns"][-1]
+        sessions, self._pending = self._pending[due], self._pending[~due]
+        if not len(sessions):
+            return events
+        at = np.searchsorted(events["local_ns"], sessions["exch_ns"] + self._latency_ns)
+        return np.insert(events, at, self._local(sessions))
+
+    def _local(self, sessions: EventArray) -> EventArray:
+        sessions["local_ns"] = sessions["exch_ns"] + self._latency_ns
+        return sessions
+
+
+def _sessions(phases: list[tuple[int, Phase]]) -> EventArray:
+    events = np.zeros(len(phases), EVENT_DTYPE)
+    for event, (begins_ns, phase) in zip(events, phases, strict=True):
+        event["exch_ns"] = begins_ns
+        event["aux"] = phase
+    events["mono_ns"] = -1
+    events["seq"] = -1
+    events["kind"] = Kind.SESSION
+    events["flags"] = Flag.LAST | Flag.LOCAL_SYNTHETIC
+    return events
