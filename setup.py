@@ -24,7 +24,8 @@ else:
     # No fast-math and no contraction: the same bits on every machine.
     compile_args = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wno-unused-function"]
 
-macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
+macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+          ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
 if TRACE:
     macros.append(("CYTHON_TRACE_NOGIL", "1"))
 

@@ -1,0 +1,1 @@
+"""The clock, the messages, the ports others implement, and the tick loop."""

@@ -1,0 +1,1 @@
+"""Reports a person reads: what a session did, in numbers and pictures."""

@@ -1,0 +1,361 @@
+"""The coordinator: registry, routing, consensus, heartbeats, and what happens when an agent fails.
+
+It steps the agents in the order in which they were registered, again and again until no message
+is left, with a bound. It is an agent itself: proposals, rows and phases reach it as messages.
+"""
+
+from dreammaker.agents.base import Agent, AgentState
+from dreammaker.agents.context import Target, TradingContext
+from dreammaker.agents.emergency import flatten_without_agents
+from dreammaker.domain.orders import ExecutionReport, Reason
+from dreammaker.domain.schema import EventArray, Phase
+from dreammaker.engine.clock import NS_PER_S
+from dreammaker.engine.decisions import Ballot, Proposal, Vote, consensus
+from dreammaker.engine.loop import BatchResult, LoopCommand
+from dreammaker.engine.market import Rows
+from dreammaker.engine.messages import Capability, Message, MessageType, Topic
+from dreammaker.engine.ports import Voter
+from dreammaker.engine.timers import Timer
+from dreammaker.store.journal import Entry
+
+MAX_ROUNDS = 64
+"""Rounds of stepping after which the agents are said not to come to rest."""
+
+RESTART_TIMER = "restart"
+FLATTEN_TIMER = "flatten"
+FLATTEN_RETRY_NS = 5 * NS_PER_S
+MAX_RESTARTS = 5
+HEARTBEAT_NS = 5 * NS_PER_S
+_CRITICAL = frozenset({Capability.GUARD, Capability.EXECUTE})
+
+
+class Coordinator(Agent):
+    """Drives the agents for the tick loop.
+
+    Parameters
+    ----------
+    context : TradingContext
+    voters : list of Voter
+        Who votes on proposals; nobody = no trade.
+    order_lots : int
+        Position of a full-size proposal.
+    consensus_share : float
+        Share of positive votes that acts.
+    empty_rows : Rows
+        Rows (count 0) for a batch whose features could not be computed.
+    """
+
+    def __init__(self, context: TradingContext, voters: list[Voter], order_lots: int,
+                 consensus_share: float, empty_rows: Rows) -> None:
+        super().__init__("coordinator", context.clock, Capability.COORDINATE)
+        self.context, self.voters = context, voters
+        self.order_lots, self.consensus_share = order_lots, consensus_share
+        self.agents: dict[str, Agent] = {self.name: self}
+        self.decision_reasons: dict[Reason, int] = {}
+        self.undelivered = 0
+        self.failures: list[tuple[int, str, str]] = []
+        self._routes: dict[Capability, Agent] = {Capability.COORDINATE: self}
+        self._order: list[Agent] = [self]
+        self._rows = self._empty_rows = empty_rows
+        self._phases: list[tuple[int, Phase]] = []
+        self._heartbeat_asked_ns = 0
+        self._restarts_due: set[str] = set()
+        self._stopped_by = ""
+        self.on(Topic.PROPOSAL, self._proposal)
+        self.on(Topic.FEATURE_ROWS, self._take_rows)
+        self.on(Topic.PHASE, self._take_phases)
+        self.on(Topic.HEARTBEAT, lambda message: None)
+
+    # Registration and discovery.
+
+    def register(self, agent: Agent) -> None:
+        """Add an agent (also while running, when it is started at once)."""
+        if agent.name in self.agents:
+            raise ValueError(f"an agent named {agent.name} is registered already")
+        taken = [c.name for c in agent.capabilities if c in self._routes]
+        if taken:
+            raise ValueError(f"{agent.name}: {', '.join(taken)} is offered already")
+        self.agents[agent.name] = agent
+        self._order.append(agent)
+        for capability in agent.capabilities:
+            self._routes[capability] = agent
+        if self.state is AgentState.RUNNING:
+            agent.start()
+            self._note_state(agent)
+
+    def unregister(self, name: str) -> Agent:
+        """Take an agent out, stopping it; messages for its capabilities are counted undelivered."""
+        if name == self.name or name not in self.agents:
+            raise ValueError(f"no agent named {name} can be taken out")
+        agent = self.agents.pop(name)
+        self._order.remove(agent)
+        for capability in agent.capabilities:
+            del self._routes[capability]
+        if agent.state not in (AgentState.STOPPED, AgentState.INITIALIZED):
+            agent.stop()
+        self._note_state(agent)
+        return agent
+
+    def discover(self, capability: Capability) -> Agent | None:
+        """Agent that offers a capability, or None."""
+        return self._routes.get(capability)
+
+    def topology(self) -> str:
+        """Agents, states and what they offer, as text.
+
+        One line an agent, in stepping order.
+        """
+        width = max(len(name) for name in self.agents)
+        return "\n".join(
+            f"{index}. {agent.name:<{width}}  {agent.state.name:<11}  "
+            f"{', '.join(sorted(c.name.lower() for c in agent.capabilities))}"
+            for index, agent in enumerate(self._order, 1))
+
+    def start_all(self) -> None:
+        """Start every agent, itself last."""
+        for agent in self._order[1:]:
+            agent.start()
+            self._note_state(agent)
+            if agent.state is AgentState.ERROR:
+                self._failed(agent)
+        self.start()
+        self._note_state(self)
+
+    def stop_all(self) -> None:
+        """Stop every agent, itself last."""
+        for agent in [*self._order[1:], self]:
+            if agent.state not in (AgentState.STOPPED, AgentState.INITIALIZED):
+                agent.stop()
+                self._note_state(agent)
+
+    # What the loop asks for.
+
+    @property
+    def stopped_by(self) -> str:
+        """Why the loop must end; empty = go on."""
+        return self._stopped_by
+
+    def begin_batch(self, events: EventArray) -> BatchResult:
+        """Have the data and feature agents turn records into rows."""
+        self._rows, self._phases = self._empty_rows, []
+        self._tell(MessageType.DATA, Topic.EVENT_BATCH, Capability.INGEST, events)
+        self.pump()
+        return BatchResult(self._rows, self._phases)
+
+    def on_decision(self) -> None:
+        """Have the model look at the present row."""
+        self._heartbeats()
+        market = self.context.market
+        if not self._tell(MessageType.DATA, Topic.DECISION_ROW, Capability.PREDICT, market):
+            self._decided(Proposal(0, 0.0, float("nan"), hold=True), float("nan"),
+                          Reason.AGENT_NOT_RUNNING)
+        self._tell(MessageType.DATA, Topic.DECISION_ROW, Capability.GUARD, market)
+        self.pump()
+
+    def on_report(self, report: ExecutionReport) -> None:
+        """Book a report, then tell risk and execution."""
+        self.context.orders_db.report(report)
+        known = self.context.ledger.apply(report)
+        if known is None and self.context.ledger.doubtful:
+            self._stand_down(Reason.STATE_UNKNOWN)
+        self._tell(MessageType.STATUS, Topic.REPORT, Capability.GUARD, report)
+        self._tell(MessageType.STATUS, Topic.REPORT, Capability.EXECUTE, report)
+        self.pump()
+
+    def on_phase(self, phase: Phase) -> None:
+        """Tell risk of the session's phase."""
+        self._tell(MessageType.STATUS, Topic.PHASE, Capability.GUARD, phase)
+        self.pump()
+
+    def on_timer(self, timer: Timer) -> None:
+        """Tell the timer's owner."""
+        if timer.owner == self.name:
+            if timer.name == RESTART_TIMER:
+                self._restart(timer)
+            elif self.context.ledger.position.lots or self.context.ledger.working:
+                self._flatten()
+        else:
+            owner = self.agents.get(timer.owner)
+            if owner is not None:
+                owner.deliver(Message(MessageType.COMMAND, Topic.TIMER, self.name,
+                                      Capability.COORDINATE, timer, self.clock.now_ns))
+        self.pump()
+
+    def on_command(self, command: LoopCommand) -> None:
+        """KILL: cancel and flatten for good. STOP is the loop's own."""
+        if command is LoopCommand.KILL and self.context.gate.kill(Reason.REQUESTED):
+            self._note_stand_down(Reason.REQUESTED)
+            self._flatten()
+
+    def wind_down(self) -> None:
+        """Cancel what works; the feed has ended."""
+        self._tell(MessageType.COMMAND, Topic.LIFECYCLE, Capability.EXECUTE, "wind down")
+        self.pump()
+
+    # Stepping and routing.
+
+    def pump(self) -> None:
+        """Step the agents until no message is left."""
+        for _ in range(MAX_ROUNDS):
+            busy = False
+            for agent in self._order:
+                if agent.inbox and agent.state is AgentState.RUNNING:
+                    agent.step()
+                    busy = True
+                while agent.outbox:
+                    busy = True
+                    self._route(agent.outbox.popleft())
+                if agent.state is AgentState.ERROR and agent.metrics.errors > 0:
+                    self._failed(agent)
+            if not busy:
+                return
+        for agent in self._order:
+            agent.inbox.clear()
+            agent.outbox.clear()
+        self._note_failure(self.name, f"agents did not come to rest in {MAX_ROUNDS} rounds")
+        self._stand_down(Reason.STOOD_DOWN)
+
+    def _route(self, message: Message) -> bool:
+        agent = self._routes.get(message.to)
+        if agent is None or not agent.deliver(message):
+            self.undelivered += 1
+            if message.to in _CRITICAL:
+                self._stand_down(Reason.AGENT_NOT_RUNNING)
+            return False
+        return True
+
+    def _tell(self, kind: MessageType, topic: Topic, to: Capability, payload: object) -> bool:
+        return self._route(Message(kind, topic, self.name, to, payload, self.clock.now_ns))
+
+    def _take_rows(self, message: Message) -> None:
+        self._rows = message.payload
+
+    def _take_phases(self, message: Message) -> None:
+        self._phases = message.payload
+
+    # Consensus.
+
+    def _proposal(self, message: Message) -> None:
+        proposal: Proposal = message.payload
+        lots = self.context.ledger.position.lots
+        if proposal.hold:
+            self._decided(proposal, float("nan"), Reason.NO_PROPOSAL)
+            return
+        goal = proposal.side * max(1, round(proposal.size * self.order_lots)) if (
+            proposal.side and proposal.size > 0) else 0
+        if goal == 0 or (goal * lots > 0 and abs(goal) <= abs(lots)):
+            self._decided(proposal, float("nan"), Reason.NONE, Target(goal))
+            return
+        share = consensus([self._ask(index, voter, proposal)
+                           for index, voter in enumerate(self.voters)])
+        if share >= self.consensus_share:
+            self._decided(proposal, share, Reason.NONE, Target(goal))
+            return
+        # Without a majority nothing is opened, but a position the model has turned against is
+        # closed: that needs no votes.
+        close = Target(0) if goal * lots < 0 else None
+        self._decided(proposal, share,
+                      Reason.NO_CONSENSUS if share == share else Reason.NO_VOTES, close)
+
+    def _ask(self, index: int, voter: Voter, proposal: Proposal) -> Vote:
+        try:
+            vote = voter.vote(proposal, self.context.market)
+        except Exception as error:
+            # A filter that cannot answer does not wave the trade through.
+            self._note_failure(f"voter {voter.name}", repr(error))
+            vote = Vote(Ballot.AGAINST)
+        self.context.journal.write(Entry.VOTE, self.clock.now_ns, self.context.market.event_count,
+                                   code=index, side=vote.ballot, a=vote.value)
+        return vote
+
+    def _decided(self, proposal: Proposal, share: float, reason: Reason,
+                 target: Target | None = None) -> None:
+        context = self.context
+        self.decision_reasons[reason] = self.decision_reasons.get(reason, 0) + 1
+        lots = target.lots if target is not None else context.ledger.position.lots
+        context.journal.write(
+            Entry.DECISION, self.clock.now_ns, context.market.event_count, code=reason,
+            side=proposal.side, qty_lots=lots, x=context.market.mid_half_ticks,
+            a=proposal.score, b=share)
+        if target is not None:
+            self.send(MessageType.DATA, Topic.TARGET, Capability.GUARD, target)
+
+    # Heartbeats and failures.
+
+    def _heartbeats(self) -> None:
+        now = self.clock.now_ns
+        if now - self._heartbeat_asked_ns < HEARTBEAT_NS:
+            return
+        asked, self._heartbeat_asked_ns = self._heartbeat_asked_ns, now
+        for agent in self._order[1:]:
+            if agent.state is not AgentState.RUNNING:
+                continue
+            if asked and agent.metrics.received and agent.metrics.last_heartbeat_ns < asked:
+                agent.fail(TimeoutError(f"no heartbeat since {agent.metrics.last_heartbeat_ns}"))
+                continue
+            agent.deliver(Message(MessageType.HEARTBEAT, Topic.HEARTBEAT, self.name,
+                                  Capability.COORDINATE, None, now))
+        self.pump()
+
+    def _failed(self, agent: Agent) -> None:
+        """Isolate a failing agent: note it, stand down, and set its restart."""
+        if agent.name in self._restarts_due or self._stopped_by:
+            return
+        self._note_failure(agent.name, repr(agent.last_error))
+        self._note_state(agent)
+        self._stand_down(Reason.AGENT_NOT_RUNNING)
+        if agent.capabilities & _CRITICAL:
+            self._flatten()
+        if agent.metrics.restarts >= MAX_RESTARTS:
+            self._stopped_by = (f"agent {agent.name} failed {MAX_RESTARTS + 1} times, last with "
+                                f"{agent.last_error!r}")
+            self._flatten()
+            return
+        self._restarts_due.add(agent.name)
+        back_off = NS_PER_S << agent.metrics.restarts
+        self.context.timers.set(Timer(self.clock.now_ns + back_off, self.name, RESTART_TIMER,
+                                      self._order.index(agent)))
+
+    def _restart(self, timer: Timer) -> None:
+        agent = self._order[timer.key]
+        self._restarts_due.discard(agent.name)
+        if agent.state is not AgentState.ERROR:
+            return
+        agent.metrics.restarts += 1
+        agent.start()
+        self._note_state(agent)
+        gate = self.context.gate
+        if (all(other.state is AgentState.RUNNING for other in self._order)
+                and gate.state_reason is Reason.AGENT_NOT_RUNNING and gate.rearm()):
+            self.context.orders_db.risk_state(self.clock.now_ns, "ARMED: agents run again")
+
+    def _flatten(self) -> None:
+        """Flatten through the agents where they run, without them where they do not."""
+        critical = [self._routes.get(capability) for capability in sorted(_CRITICAL)]
+        if all(agent is not None and agent.state is AgentState.RUNNING for agent in critical):
+            self._tell(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE,
+                       Target(0, urgent=True))
+        else:
+            flatten_without_agents(self.context)
+        self.context.timers.set(Timer(self.clock.now_ns + FLATTEN_RETRY_NS, self.name,
+                                      FLATTEN_TIMER))
+
+    def _stand_down(self, reason: Reason) -> None:
+        if self.context.gate.stand_down(reason):
+            self._note_stand_down(reason)
+
+    def _note_stand_down(self, reason: Reason) -> None:
+        context = self.context
+        context.journal.write(Entry.STAND_DOWN, self.clock.now_ns, context.market.event_count,
+                              code=reason)
+        context.orders_db.risk_state(self.clock.now_ns,
+                                     f"{context.gate.state.name}: {reason.name}")
+
+    def _note_failure(self, who: str, what: str) -> None:
+        if len(self.failures) < 1000:
+            self.failures.append((self.clock.now_ns, who, what))
+
+    def _note_state(self, agent: Agent) -> None:
+        position = self._order.index(agent) if agent in self._order else len(self._order)
+        self.context.journal.write(Entry.AGENT, self.clock.now_ns, self.context.market.event_count,
+                                   code=position, side=agent.state)

@@ -1,0 +1,163 @@
+"""The execution agent: works the difference between the position and its target.
+
+At most one order works at a time and side. A target on the other side of zero is reached in two
+steps, close and then open, so that the closing step is strictly reducing and passes every entry
+limit. Every order goes to risk first and comes back approved or denied; its intent is on record
+before the broker has it.
+"""
+
+from dreammaker.agents.base import Agent
+from dreammaker.agents.context import Target, TradingContext
+from dreammaker.domain.orders import (
+    ApprovedOrder,
+    CancelOrder,
+    ExecutionReport,
+    OrderDenied,
+    OrderState,
+    Reason,
+    ReportKind,
+    SubmitOrder,
+)
+from dreammaker.engine.messages import Capability, Message, MessageType, Topic
+from dreammaker.engine.timers import Timer
+from dreammaker.execution import ExecutionConfig, plan_order
+
+GIVE_UP_TIMER = "give_up"
+
+
+class ExecutionAgent(Agent):
+    """Turns sized targets into orders and sees them through."""
+
+    def __init__(self, context: TradingContext, config: ExecutionConfig) -> None:
+        super().__init__("execution", context.clock, Capability.EXECUTE)
+        self.context, self.config = context, config
+        self.target = Target(0)
+        self.denied_counts: dict[Reason, int] = {}
+        self._awaiting_risk = False
+        self._cancel_after_ns: dict[int, int] = {}
+        self.on(Topic.SIZED_TARGET, self._new_target)
+        self.on(Topic.FLATTEN, self._new_target)
+        self.on(Topic.APPROVED, self._approved)
+        self.on(Topic.DENIED, self._denied)
+        self.on(Topic.REPORT, self._report)
+        self.on(Topic.TIMER, self._timer)
+        self.on(Topic.LIFECYCLE, lambda message: self._cancel_all(Reason.SESSION_END))
+
+    def recover(self) -> None:
+        """Begin again from the ledger: no wish is carried over but the present position."""
+        self._awaiting_risk = False
+        self._cancel_after_ns.clear()
+        self.target = Target(self.context.ledger.position.lots)
+
+    def _new_target(self, message: Message) -> None:
+        target: Target = message.payload
+        if self.target.urgent and self.target.lots == 0 and not target.urgent and target.lots:
+            # A flatten under way is finished before anything else is begun.
+            if self.context.ledger.position.lots or self.context.ledger.working:
+                return
+        self.target = target
+        self._work()
+
+    def _work(self) -> None:
+        """Cancel what contradicts the target, then send what is missing."""
+        ledger = self.context.ledger
+        if self._awaiting_risk:
+            return
+        lots, goal = ledger.position.lots, self.target.lots
+        if lots and goal * lots < 0:
+            goal = 0
+        delta = goal - lots
+        side = (delta > 0) - (delta < 0)
+        wanted = abs(delta)
+        for record in list(ledger.working.values()):
+            if record.order.side != side or record.leaves_lots > wanted or (
+                    self.target.urgent and record.order.reason is not Reason.FLATTEN):
+                self._cancel(record.order.client_order_id, Reason.REPLACED)
+        if not wanted or ledger.working:
+            return
+        reducing = lots != 0 and side * lots < 0
+        self._send(side, wanted, reducing=reducing)
+
+    def _send(self, side: int, lots: int, *, reducing: bool) -> None:
+        context, config = self.context, self.config
+        market = context.market
+        style = ("market" if self.target.urgent else
+                 config.exit_style if reducing else config.entry_style)
+        if not market.book_ok:
+            # Without a two-sided market only an exit may try, and only as a market order.
+            if not reducing:
+                return
+            style = "market"
+        plan = plan_order(config, style, side, market)
+        order = SubmitOrder(
+            client_order_id=context.ledger.next_order_id(), side=side,
+            order_type=plan.order_type, tif=plan.tif, qty_lots=lots,
+            price_ticks=plan.price_ticks, created_ns=self.clock.now_ns, reduce_only=reducing,
+            reason=Reason.FLATTEN if self.target.urgent else Reason.SIGNAL)
+        if plan.cancel_after_ns:
+            self._cancel_after_ns[order.client_order_id] = plan.cancel_after_ns
+        self._awaiting_risk = True
+        self.send(MessageType.DATA, Topic.SUBMIT, Capability.GUARD, order)
+
+    def _approved(self, message: Message) -> None:
+        approved: ApprovedOrder = message.payload
+        context, order, now = self.context, approved.order, self.clock.now_ns
+        self._awaiting_risk = False
+        context.orders_db.intent(order)
+        context.ledger.submitted(order)
+        context.journal.submit(order, now, context.market.event_count)
+        try:
+            context.broker.submit(approved, now)
+        except Exception:
+            # Nobody can say whether it went out.
+            context.ledger.working[order.client_order_id].state = OrderState.UNKNOWN
+            raise
+        after = self._cancel_after_ns.pop(order.client_order_id, 0)
+        if after:
+            context.timers.set(Timer(now + after, self.name, GIVE_UP_TIMER, order.client_order_id))
+
+    def _denied(self, message: Message) -> None:
+        denied: OrderDenied = message.payload
+        self._awaiting_risk = False
+        self._cancel_after_ns.pop(denied.order.client_order_id, None)
+        self.denied_counts[denied.reason] = self.denied_counts.get(denied.reason, 0) + 1
+        self.context.journal.denied(denied, self.context.market.event_count)
+        if not self.target.urgent:
+            # The wish is dropped; the next decision makes a new one.
+            self.target = Target(self.context.ledger.position.lots)
+
+    def _report(self, message: Message) -> None:
+        report: ExecutionReport = message.payload
+        if report.kind is ReportKind.REJECTED or report.reason is Reason.NO_LIQUIDITY:
+            # Trying again at once would meet the same answer: the next decision or the flatten
+            # timer tries again.
+            if not self.target.urgent:
+                self.target = Target(self.context.ledger.position.lots)
+        elif report.client_order_id not in self.context.ledger.working:
+            self._work()
+
+    def _timer(self, message: Message) -> None:
+        timer: Timer = message.payload
+        record = self.context.ledger.working.get(timer.key)
+        if record is None:
+            return
+        if not record.order.reduce_only:
+            # An entry that was not filled in its time is given up, not chased.
+            self.target = Target(self.context.ledger.position.lots)
+        self._cancel(timer.key, Reason.PASSIVE_TIMEOUT)
+
+    def _cancel_all(self, reason: Reason) -> None:
+        self.target = Target(self.context.ledger.position.lots)
+        for number in list(self.context.ledger.working):
+            self._cancel(number, reason)
+
+    def _cancel(self, client_order_id: int, reason: Reason) -> None:
+        context = self.context
+        record = context.ledger.working[client_order_id]
+        if record.state is OrderState.PENDING_CANCEL:
+            return
+        cancel = CancelOrder(client_order_id, self.clock.now_ns, reason)
+        context.orders_db.cancel_intent(cancel)
+        context.journal.cancel(cancel, self.clock.now_ns, context.market.event_count)
+        context.ledger.cancel_requested(client_order_id)
+        context.broker.cancel(cancel, self.clock.now_ns)

@@ -1,0 +1,145 @@
+"""Runs a past session again from its own records, and says whether every bit is the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.adapters import LogFeed, SegmentFeed
+from dreammaker.assembly.config import parse_config
+from dreammaker.assembly.session import Session
+from dreammaker.assembly.sources import SessionSource, session_hours, simulated_hours
+from dreammaker.domain.errors import StoreError
+from dreammaker.domain.instrument import Instrument
+from dreammaker.domain.schema import SCHEMA_VERSION
+from dreammaker.domain.source import SourceProfile
+from dreammaker.engine.loop import LoopCounts
+from dreammaker.store.eventlog import EventStore
+from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION, MemorySegment
+from dreammaker.store.segments import SegmentWriter, read_segment
+from dreammaker.store.session import HEADER_VERSION, damaged_files, read_json
+
+_VERSIONS = {"header_version": HEADER_VERSION, "journal_version": JOURNAL_VERSION,
+             "schema_version": SCHEMA_VERSION}
+_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Verification:
+    """What a verification found.
+
+    Parameters
+    ----------
+    problems : list of str
+        One sentence each; empty = clean.
+    journal_hash : str
+        Of the run made now.
+    counts : LoopCounts or None
+        Of the run made now; None where files were damaged and nothing was run.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    journal_hash: str = ""
+    counts: LoopCounts | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing differs."""
+        return not self.problems
+
+
+def verify_session(folder: Path, data_root: Path | None = None,
+                   progress: Callable[[LoopCounts, int], None] | None = None) -> Verification:
+    """Check a session's files against its seal, then run it again and compare every record.
+
+    Parameters
+    ----------
+    folder : Path
+        Session folder.
+    data_root : Path, optional
+        Archive of imported days, where it is not the one the session used.
+
+    Raises
+    ------
+    StoreError
+        If the folder is no session, is of an unknown version, was never sealed, or its records
+        are not to be had.
+    """
+    header = read_json(folder / "session.json")
+    if not (folder / "seal.json").exists():
+        raise StoreError(f"{folder} was never sealed: the session did not end in good order")
+    damage = damaged_files(folder)
+    if damage:
+        return Verification(damage)
+    identity = header.get("identity")
+    if not isinstance(identity, dict):
+        raise StoreError(f"{folder / 'session.json'} is damaged: it holds no identity")
+    for name, known in _VERSIONS.items():
+        if identity.get(name) != known:
+            raise StoreError(f"{folder}: {name} {identity.get(name)!r} is not known to this "
+                             f"program, which writes {known}")
+    session = rebuild(folder, identity, data_root or Path(header.get("data_root", "data")))
+    result = session.run(progress)
+    found = Verification(journal_hash=result.digests["journal"], counts=session.loop.counts)
+    sealed = read_json(folder / "seal.json").get("chains", {})
+    found.problems += _differences("decision", read_segment(folder / "decisions.arrow",
+                                                            DECISION_DTYPE),
+                                   _in_memory(session.journal.decisions))
+    found.problems += _differences("journal", read_segment(folder / "journal.arrow",
+                                                           JOURNAL_DTYPE),
+                                   _in_memory(session.journal.entries))
+    for name, value in result.digests.items():
+        if sealed.get(name) != value and not found.problems:
+            found.problems.append(f"the {name} chain is {value}, sealed was {sealed.get(name)}")
+    return found
+
+
+def rebuild(folder: Path, identity: dict[str, Any], data_root: Path) -> Session:
+    """The session a folder describes, in memory and ready to run."""
+    config = parse_config(identity["config"], str(folder / "session.json"))
+    instrument = Instrument(**identity["instrument"])
+    profile = SourceProfile(**identity["source"])
+    origin = identity["origin"]
+    day = date.fromisoformat(origin["day"])
+    hours: tuple[int | None, int | None]
+    if origin["kind"] == "simulated":
+        hours = simulated_hours(config, day)
+        feed: LogFeed | SegmentFeed = SegmentFeed(folder / "events.arrow", instrument, profile)
+    else:
+        log = EventStore(data_root).open(origin["symbol"], day)
+        if log.content_hash != origin["content_hash"]:
+            raise StoreError(f"{origin['symbol']} {day} in {data_root} is not what the session "
+                             "ran on: its content hash differs (imported again since?)")
+        hours = session_hours(instrument, config.instrument, day)
+        feed = LogFeed(log)
+        feed.instrument = instrument
+    return Session(config, SessionSource(feed, *hours, origin, keep_events=False))
+
+
+def _in_memory(sink: SegmentWriter | MemorySegment) -> NDArray[np.void]:
+    assert isinstance(sink, MemorySegment)
+    return sink.records
+
+
+def _differences(what: str, stored: NDArray[np.void], again: NDArray[np.void]) -> list[str]:
+    """First records that differ, field by field, and a difference in number."""
+    problems = []
+    common = min(len(stored), len(again))
+    width = stored.dtype.itemsize
+    left = stored[:common].view(np.uint8).reshape(common, width)
+    right = np.ascontiguousarray(again[:common]).view(np.uint8).reshape(common, width)
+    rows = np.flatnonzero((left != right).any(axis=1))
+    for row in rows[:_SHOWN].tolist():
+        names = [name for name in stored.dtype.names or ()
+                 if stored[name][row].tobytes() != again[name][row].tobytes()]
+        problems.append(f"{what} record {row}: {', '.join(names)} differ "
+                        f"({stored[names[0]][row]} was stored, {again[names[0]][row]} is right)")
+    if len(rows) > _SHOWN:
+        problems.append(f"{len(rows) - _SHOWN} more {what} records differ")
+    if len(stored) != len(again):
+        problems.append(f"{len(stored)} {what} records are stored, the run gives {len(again)}")
+    return problems

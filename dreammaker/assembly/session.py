@@ -1,0 +1,167 @@
+"""A runnable session: feed, venue, agents, loop and journal, wired from a configuration."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import dreammaker
+from dreammaker.agents import (
+    Coordinator,
+    DataAgent,
+    ExecutionAgent,
+    FeatureAgent,
+    MLAgent,
+    RiskAgent,
+)
+from dreammaker.agents.context import TradingContext
+from dreammaker.assembly.config import SystemConfig, identity_values
+from dreammaker.assembly.environment import environment
+from dreammaker.assembly.sources import SessionSource
+from dreammaker.domain.schema import SCHEMA_VERSION
+from dreammaker.engine.clock import NS_PER_S, LoopClock
+from dreammaker.engine.decisions import TimeDecisionClock
+from dreammaker.engine.loop import LoopCounts, TickLoop
+from dreammaker.engine.market import MarketView
+from dreammaker.engine.tape import Tape
+from dreammaker.engine.timers import Timers
+from dreammaker.exchange import ConstantLatency, SimulatedVenue
+from dreammaker.features.config import FEATURE_NAMES, definition_hash
+from dreammaker.features.pipeline import FeatureRows
+from dreammaker.ledger import Ledger
+from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
+from dreammaker.risk import RiskGate
+from dreammaker.store.journal import JOURNAL_VERSION, Journal
+from dreammaker.store.orders_db import OrdersDb
+from dreammaker.store.session import HEADER_VERSION, write_json, write_seal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """What a session came to.
+
+    Parameters
+    ----------
+    summary : dict
+        Counts, money and the state at the end, as ``summary.json`` holds them.
+    digests : dict
+        The journal's chains; ``digests["journal"]`` is the journal hash.
+    """
+
+    summary: dict[str, Any]
+    digests: dict[str, Any]
+
+
+class Session:
+    """One run of the loop over one source.
+
+    Parameters
+    ----------
+    config : SystemConfig
+    source : SessionSource
+        Feed, hours, and where the records come from.
+    folder : Path, optional
+        An existing, empty session folder; None keeps everything in memory.
+    """
+
+    def __init__(self, config: SystemConfig, source: SessionSource,
+                 folder: Path | None = None) -> None:
+        self.config, self.source, self.folder = config, source, folder
+        feed = source.feed
+        clock, timers = LoopClock(), Timers()
+        market = MarketView(feed.instrument, len(FEATURE_NAMES))
+        ledger = Ledger(feed.instrument)
+        gate = RiskGate(config.risk, ledger, market)
+        gate.window.open_ns, gate.window.close_ns = source.open_ns, source.close_ns
+        self.header = self._header()
+        self.journal = Journal(folder, keep_events=folder is not None and source.keep_events)
+        self.tape = Tape(feed, config.data.batch_events)
+        venue = SimulatedVenue(
+            feed.instrument, feed.source, config.exchange,
+            ConstantLatency(config.exchange.entry_latency_ms, config.exchange.response_latency_ms),
+            self.tape.venue)
+        self.context = TradingContext(
+            clock, timers, market, ledger, gate, venue, self.journal,
+            OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False))
+        self.execution = ExecutionAgent(self.context, config.execution)
+        self.coordinator = self._agents()
+        self.loop = TickLoop(
+            self.tape, self.coordinator, venue, market, clock, timers,
+            TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S)), self.journal)
+
+    def _agents(self) -> Coordinator:
+        config, context, feed = self.config, self.context, self.source.feed
+        coordinator = Coordinator(
+            context, build_voters(config.model, FEATURE_NAMES), config.execution.order_lots,
+            config.model.consensus, FeatureRows(1))
+        coordinator.register(DataAgent(context.clock))
+        coordinator.register(FeatureAgent(context.clock, config.features, feed.instrument,
+                                          feed.source, config.data.batch_events))
+        coordinator.register(MLAgent(
+            context.clock, LinearFlowBaseline(config.model, feed.source, FEATURE_NAMES),
+            ThresholdPolicy(config.model), context.ledger))
+        coordinator.register(RiskAgent(context))
+        coordinator.register(self.execution)
+        return coordinator
+
+    def _header(self) -> dict[str, Any]:
+        feed = self.source.feed
+        return {
+            "header_version": HEADER_VERSION,
+            "journal_version": JOURNAL_VERSION,
+            "schema_version": SCHEMA_VERSION,
+            "program_version": dreammaker.__version__,
+            "feature_definition": definition_hash(self.config.features),
+            "instrument": asdict(feed.instrument),
+            "source": asdict(feed.source),
+            "origin": self.source.origin,
+            "config": identity_values(self.config),
+        }
+
+    def run(self, progress: Callable[[LoopCounts, int], None] | None = None) -> SessionResult:
+        """Run to the end of the feed, seal the folder, and sum up."""
+        if self.folder is not None:
+            write_json(self.folder / "session.json",
+                       {"identity": self.header, "environment": environment(),
+                        "data_root": self.config.data.root})
+        self.coordinator.start_all()
+        try:
+            self.loop.run(progress)
+            self.coordinator.stop_all()
+        finally:
+            self.journal.close()
+            self.context.orders_db.close()
+        digests = self.journal.digests(self.header)
+        summary = self._summary(digests["journal"])
+        if self.folder is not None:
+            write_json(self.folder / "summary.json", summary)
+            write_seal(self.folder, digests)
+        return SessionResult(summary, digests)
+
+    def _summary(self, journal_hash: str) -> dict[str, Any]:
+        ledger, market, gate = self.context.ledger, self.context.market, self.context.gate
+        position = ledger.position
+        mid = market.mid_half_ticks
+        return {
+            "symbol": self.source.feed.instrument.symbol,
+            "mode": self.config.run.mode,
+            "journal_hash": journal_hash,
+            "counts": asdict(self.loop.counts),
+            "decisions": {reason.name: count for reason, count in
+                          sorted(self.coordinator.decision_reasons.items())},
+            "denied": {reason.name: count for reason, count in
+                       sorted(self.execution.denied_counts.items())},
+            "orders": ledger.order_count,
+            "fills": ledger.fill_count,
+            "traded_lots": position.traded_lots,
+            "position_lots": position.lots,
+            "realised_micros": position.realised_micros,
+            "open_micros": position.open_micros(mid) if position.lots else 0,
+            "fees_micros": position.fees_micros,
+            "net_micros": ledger.net_micros(mid),
+            "working_orders": len(ledger.working),
+            "trading_state": gate.state.name,
+            "trading_state_reason": gate.state_reason.name,
+            "failures": [list(failure) for failure in self.coordinator.failures],
+            "stopped_by": self.coordinator.stopped_by,
+        }

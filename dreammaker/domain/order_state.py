@@ -1,0 +1,68 @@
+"""The life of an order as one table: state and report give the next state.
+
+A pair that is not in the table is a protocol violation: the order becomes UNKNOWN, which blocks
+new risk until it was looked up. A fill may arrive after a cancel was asked for or even reported
+(the two race on the way), so fills are taken in every state from SUBMITTED on.
+"""
+
+from dreammaker.domain.orders import OrderState as S
+from dreammaker.domain.orders import ReportKind as K
+
+FINAL = frozenset({S.DENIED, S.FILLED, S.CANCELED, S.REJECTED, S.EXPIRED})
+"""States an order does not leave (but for a late fill)."""
+
+WORKING = frozenset({S.SUBMITTED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOWN})
+"""States in which an order may still be filled."""
+
+_LIVE = (S.SUBMITTED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOWN)
+
+_TABLE: dict[tuple[S, K], S] = {
+    (S.SUBMITTED, K.ACCEPTED): S.ACCEPTED,
+    (S.UNKNOWN, K.ACCEPTED): S.ACCEPTED,
+    (S.PENDING_CANCEL, K.ACCEPTED): S.PENDING_CANCEL,
+    (S.SUBMITTED, K.REJECTED): S.REJECTED,
+    (S.UNKNOWN, K.REJECTED): S.REJECTED,
+    (S.PENDING_CANCEL, K.REJECTED): S.REJECTED,
+    (S.PENDING_CANCEL, K.CANCEL_REJECTED): S.ACCEPTED,
+    **{(state, K.CANCELED): S.CANCELED for state in _LIVE},
+    **{(state, K.EXPIRED): S.EXPIRED for state in _LIVE},
+    **{(state, K.UNKNOWN): S.UNKNOWN for state in _LIVE},
+    # A cancel that loses the race against the last fill is refused; the order stays what it is.
+    (S.FILLED, K.CANCEL_REJECTED): S.FILLED,
+    (S.CANCELED, K.CANCEL_REJECTED): S.CANCELED,
+    (S.EXPIRED, K.CANCEL_REJECTED): S.EXPIRED,
+    (S.REJECTED, K.CANCEL_REJECTED): S.REJECTED,
+}
+
+
+def next_state(state: S, kind: K, filled_lots: int, qty_lots: int) -> S:
+    """State after a report.
+
+    Parameters
+    ----------
+    state : OrderState
+        Before the report.
+    kind : ReportKind
+    filled_lots : int
+        Filled in all, this report's fill included.
+    qty_lots : int
+        Of the order.
+
+    Examples
+    --------
+    >>> next_state(S.ACCEPTED, K.FILLED, 2, 5).name
+    'PARTIALLY_FILLED'
+    >>> next_state(S.REJECTED, K.ACCEPTED, 0, 5).name
+    'UNKNOWN'
+    """
+    if kind is K.FILLED:
+        if filled_lots > qty_lots or state in (S.INITIALIZED, S.DENIED):
+            return S.UNKNOWN
+        if filled_lots == qty_lots:
+            return S.FILLED
+        if state in (S.PENDING_CANCEL, S.CANCELED, S.EXPIRED, S.UNKNOWN):
+            return state
+        return S.PARTIALLY_FILLED if state in _LIVE else S.UNKNOWN
+    if kind is K.CANCEL_REJECTED and state is S.PENDING_CANCEL and filled_lots:
+        return S.PARTIALLY_FILLED
+    return _TABLE.get((state, kind), S.UNKNOWN)

@@ -1,0 +1,212 @@
+"""Orders: commands are imperative, what happened to them is past tense.
+
+``Denied`` is our own risk's answer, ``Rejected`` the venue's. An order reaches a broker only as an
+``ApprovedOrder``, and only the risk gate can make one.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class OrderType(IntEnum):
+    """How an order is priced."""
+
+    MARKET = 1
+    LIMIT = 2
+
+
+class TimeInForce(IntEnum):
+    """How long an order lives."""
+
+    DAY = 1
+    IOC = 2
+    FOK = 3
+
+
+class OrderState(IntEnum):
+    """Where an order is in its life (transitions: ``domain.order_state``)."""
+
+    INITIALIZED = 0
+    DENIED = 1
+    SUBMITTED = 2
+    ACCEPTED = 3
+    PARTIALLY_FILLED = 4
+    PENDING_CANCEL = 5
+    FILLED = 6
+    CANCELED = 7
+    REJECTED = 8
+    EXPIRED = 9
+    UNKNOWN = 10
+
+
+class ReportKind(IntEnum):
+    """What the venue said."""
+
+    ACCEPTED = 1
+    REJECTED = 2
+    FILLED = 3
+    CANCELED = 4
+    EXPIRED = 5
+    CANCEL_REJECTED = 6
+    UNKNOWN = 7
+
+
+class Liquidity(IntEnum):
+    """Whether a fill gave or took liquidity."""
+
+    NONE = 0
+    MAKER = 1
+    TAKER = 2
+
+
+class Reason(IntEnum):
+    """Why an order was denied, rejected or ended, or a decision not acted on."""
+
+    NONE = 0
+    # The venue's.
+    MARKET_CLOSED = 1
+    NO_LIQUIDITY = 2
+    UNKNOWN_ORDER = 3
+    REMAINDER_CANCELED = 4
+    FOK_NOT_FILLABLE = 5
+    REQUESTED = 6
+    SESSION_END = 7
+    TOO_MANY_ORDERS = 8
+    # Our own risk's.
+    NOT_TRADING = 20
+    STALE_DATA = 21
+    NO_BOOK = 22
+    ORDER_SIZE = 23
+    POSITION_LIMIT = 24
+    ORDER_RATE = 25
+    PRICE_COLLAR = 26
+    DAILY_LOSS = 27
+    SESSION_PHASE = 28
+    ENTRY_WINDOW = 29
+    STATE_UNKNOWN = 30
+    WORKING_ORDERS = 31
+    INVALID_ORDER = 32
+    STOOD_DOWN = 33
+    # The coordinator's.
+    NO_PROPOSAL = 50
+    NO_VOTES = 51
+    NO_CONSENSUS = 52
+    AGENT_NOT_RUNNING = 53
+    # Execution's own.
+    PASSIVE_TIMEOUT = 60
+    REPLACED = 61
+    FLATTEN = 62
+    SIGNAL = 63
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOrder:
+    """The wish to send an order; not yet seen by risk.
+
+    Parameters
+    ----------
+    client_order_id : int
+        Ours, unique in the session, from 1.
+    side : int
+        +1 buy, -1 sell.
+    order_type : OrderType
+    tif : TimeInForce
+    qty_lots : int
+        Above 0.
+    price_ticks : int
+        Limit price; for a market order the price we expect, used by collars only.
+    created_ns : int
+        Loop time.
+    reduce_only : bool
+        The order may only bring the position nearer to zero.
+    reason : Reason
+        Why it is sent.
+    """
+
+    client_order_id: int
+    side: int
+    order_type: OrderType
+    tif: TimeInForce
+    qty_lots: int
+    price_ticks: int
+    created_ns: int
+    reduce_only: bool = False
+    reason: Reason = Reason.SIGNAL
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """The wish to cancel an order of ours. Cancels always pass risk."""
+
+    client_order_id: int
+    created_ns: int
+    reason: Reason = Reason.REQUESTED
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDenied:
+    """Our risk said no."""
+
+    order: SubmitOrder
+    reason: Reason
+    detail: str
+    time_ns: int
+
+
+_SEAL = object()
+
+
+class ApprovedOrder:
+    """An order that passed risk: the only type a broker takes.
+
+    It is made by ``risk.gate`` alone, through ``approve``; a tidy test checks that nothing else
+    names that function.
+    """
+
+    __slots__ = ("approved_ns", "order")
+
+    def __init__(self, order: SubmitOrder, approved_ns: int, seal: object) -> None:
+        if seal is not _SEAL:
+            raise AssertionError("only the risk gate approves orders")
+        self.order = order
+        self.approved_ns = approved_ns
+
+
+def approve(order: SubmitOrder, approved_ns: int) -> ApprovedOrder:
+    """Seal an order as approved (for ``risk.gate`` alone)."""
+    return ApprovedOrder(order, approved_ns, _SEAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """What the venue said about an order.
+
+    Parameters
+    ----------
+    kind : ReportKind
+    client_order_id : int
+    venue_ns, local_ns : int
+        When it happened there, and when we learnt of it.
+    fill_id : int
+        The venue's number of the fill, unique; 0 where there is no fill.
+    qty_lots, price_ticks : int
+        Of this fill; 0 where there is none.
+    leaves_lots : int
+        What still works at the venue after this report.
+    liquidity : Liquidity
+    fee_micros : int
+        Fee of this fill, millionths of the currency.
+    reason : Reason
+    """
+
+    kind: ReportKind
+    client_order_id: int
+    venue_ns: int
+    local_ns: int
+    fill_id: int = 0
+    qty_lots: int = 0
+    price_ticks: int = 0
+    leaves_lots: int = 0
+    liquidity: Liquidity = Liquidity.NONE
+    fee_micros: int = 0
+    reason: Reason = Reason.NONE

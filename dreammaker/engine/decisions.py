@@ -1,0 +1,115 @@
+"""Predictions, proposals, votes, and the clock that says when to decide."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's view of the next move.
+
+    Parameters
+    ----------
+    score : float
+        Above 0 up, below 0 down; NaN = the model cannot say.
+    confidence : float
+        In [0, 1].
+    """
+
+    score: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the primary model wants to hold.
+
+    Parameters
+    ----------
+    side : int
+        +1 long, -1 short, 0 flat.
+    size : float
+        Share of the configured position, in [0, 1].
+    score : float
+        The prediction behind it.
+    hold : bool
+        Leave things as they are; side and size say nothing then.
+    """
+
+    side: int
+    size: float
+    score: float
+    hold: bool = False
+
+
+class Ballot(IntEnum):
+    """One vote."""
+
+    FOR = 1
+    AGAINST = -1
+    ABSTAIN = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A voter's ballot, with its reason in one word for the journal."""
+
+    ballot: Ballot
+    value: float = 0.0
+
+
+def consensus(votes: list[Vote]) -> float:
+    """Share of the positive among the votes cast; NaN where nobody voted.
+
+    Examples
+    --------
+    >>> consensus([Vote(Ballot.FOR), Vote(Ballot.AGAINST), Vote(Ballot.ABSTAIN)])
+    0.5
+    """
+    positive = sum(1 for vote in votes if vote.ballot is Ballot.FOR)
+    negative = sum(1 for vote in votes if vote.ballot is Ballot.AGAINST)
+    return positive / (positive + negative) if positive + negative else float("nan")
+
+
+class TimeDecisionClock:
+    """Decides on the first feature row at or after each boundary of a fixed interval.
+
+    Boundaries are whole multiples of the interval since 1970 UTC, in local receive time. The
+    choice depends on the rows alone, never on how they were cut into batches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clock = TimeDecisionClock(10)
+    >>> clock.select(np.array([3, 9, 12, 13])), clock.select(np.array([19, 31]))
+    (array([0, 2]), array([1]))
+    """
+
+    def __init__(self, interval_ns: int) -> None:
+        if interval_ns <= 0:
+            raise ValueError(f"interval_ns must be above 0, was {interval_ns}")
+        self.interval_ns = interval_ns
+        self._last = -(2**62)
+
+    def select(self, local_ns: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Indices of the decision rows.
+
+        Parameters
+        ----------
+        local_ns : int64 array, shape (rows,), non-decreasing
+
+        Returns
+        -------
+        intp array, shape (decisions,)
+        """
+        if local_ns.size == 0:
+            return np.empty(0, np.intp)
+        period = local_ns // self.interval_ns
+        previous = np.empty_like(period)
+        previous[0] = self._last
+        previous[1:] = period[:-1]
+        self._last = max(self._last, int(period[-1]))
+        return np.flatnonzero(period > previous)

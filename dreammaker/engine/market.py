@@ -1,0 +1,128 @@
+"""What the loop knows of the market at the present item: the latest feature row at or before it."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.domain.instrument import Instrument
+from dreammaker.domain.schema import EventArray, Phase
+
+
+class Rows(Protocol):
+    """Feature rows of one batch (``features.pipeline.FeatureRows``)."""
+
+    values: NDArray[np.float64]
+    exch_ns: NDArray[np.int64]
+    local_ns: NDArray[np.int64]
+    event_index: NDArray[np.int64]
+    bid_ticks: NDArray[np.int32]
+    ask_ticks: NDArray[np.int32]
+    bid_qty: NDArray[np.int32]
+    ask_qty: NDArray[np.int32]
+    last_trade_ticks: NDArray[np.int32]
+    trade_flow_10s: NDArray[np.int64]
+    session_volume: NDArray[np.int64]
+    book_ok: NDArray[np.uint8]
+
+    @property
+    def count(self) -> int:
+        """Rows that are filled."""
+        ...
+
+
+class MarketView:
+    """The present row's figures as plain numbers, and how old the data are.
+
+    Attributes
+    ----------
+    features : float64 array, shape (27,)
+        Of the present row; a copy, NaN before the first row.
+    bid_ticks, ask_ticks, bid_qty, ask_qty, last_trade_ticks : int
+    book_ok : bool
+        Two-sided and not crossed or locked.
+    row_time_ns : int
+        Local time of the present row.
+    event_count : int
+        Records from the start of the session up to the present row.
+    phase : Phase
+        Of the session, as the loop last delivered it.
+    """
+
+    def __init__(self, instrument: Instrument, feature_count: int) -> None:
+        self.instrument = instrument
+        self.features = np.full(feature_count, np.nan)
+        self.bid_ticks = self.ask_ticks = self.last_trade_ticks = 0
+        self.bid_qty = self.ask_qty = -1
+        self.trade_flow_10s = self.session_volume = 0
+        self.book_ok = False
+        self.row_time_ns = self.row_exch_ns = 0
+        self.event_count = 0
+        self.phase = Phase.CONTINUOUS
+        self.last_event_ns = 0
+        self._rows: Rows | None = None
+        self._next = self._end = 0
+        self._events_before = 0
+        self._event_local: NDArray[np.int64] | None = None
+        self._carried_event_ns = 0
+
+    def open_batch(self, events: EventArray, rows: Rows, events_before: int) -> None:
+        """Take the rows of a new batch; the present row stays until ``seek`` moves on."""
+        if self._event_local is not None and self._event_local.size:
+            self._carried_event_ns = int(self._event_local[-1])
+        self._event_local = events["local_ns"]
+        self._rows = rows
+        self._next = 0
+        self._end = 0
+        self._events_before = events_before
+
+    def reveal(self, row_count: int) -> None:
+        """Let ``seek`` go no further than the first ``row_count`` rows of the open batch.
+
+        Packets of one moment are handled one by one: a decision on the first of them must not be
+        preceded by a look at the second.
+        """
+        self._end = row_count
+
+    def seek(self, time_ns: int) -> None:
+        """Make the latest revealed row at or before a time the present row."""
+        rows, start, end = self._rows, self._next, self._end
+        if rows is None or start >= end or rows.local_ns[start] > time_ns:
+            return
+        found = int(np.searchsorted(rows.local_ns[start:end], time_ns, side="right"))
+        self._take(rows, start + found - 1)
+
+    def take(self, index: int) -> None:
+        """Make row ``index`` of the open batch the present row (never an earlier one)."""
+        if self._rows is None or index < self._next - 1:
+            raise AssertionError("rows are taken in order")
+        if index >= self._next:
+            self._take(self._rows, index)
+
+    def _take(self, rows: Rows, index: int) -> None:
+        self._next = index + 1
+        self.features[:] = rows.values[index]
+        self.bid_ticks = int(rows.bid_ticks[index])
+        self.ask_ticks = int(rows.ask_ticks[index])
+        self.bid_qty = int(rows.bid_qty[index])
+        self.ask_qty = int(rows.ask_qty[index])
+        self.last_trade_ticks = int(rows.last_trade_ticks[index])
+        self.trade_flow_10s = int(rows.trade_flow_10s[index])
+        self.session_volume = int(rows.session_volume[index])
+        self.book_ok = bool(rows.book_ok[index])
+        self.row_time_ns = int(rows.local_ns[index])
+        self.row_exch_ns = int(rows.exch_ns[index])
+        self.event_count = self._events_before + int(rows.event_index[index]) + 1
+
+    def data_age_ns(self, now_ns: int) -> int:
+        """Time since the last record that had reached us by ``now_ns``."""
+        local = self._event_local
+        position = 0 if local is None else int(np.searchsorted(local, now_ns, side="right"))
+        if local is not None and position:
+            return now_ns - int(local[position - 1])
+        return now_ns - self._carried_event_ns
+
+    @property
+    def mid_half_ticks(self) -> int:
+        """Bid plus ask in ticks: twice the mid."""
+        return self.bid_ticks + self.ask_ticks

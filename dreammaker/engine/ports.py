@@ -1,0 +1,122 @@
+"""The protocols that other packages implement. The loop and the agents know nothing else of them."""
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.domain.instrument import Instrument
+from dreammaker.domain.orders import ApprovedOrder, CancelOrder, ExecutionReport
+from dreammaker.domain.schema import EventArray
+from dreammaker.domain.source import SourceProfile
+
+if TYPE_CHECKING:
+    from dreammaker.engine.decisions import Prediction, Proposal, Vote
+    from dreammaker.engine.market import MarketView
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """A stream of event records in arrival order."""
+
+    instrument: Instrument
+    source: SourceProfile
+
+    @property
+    def total_events(self) -> int | None:
+        """Number of records in all, where it is known beforehand."""
+        ...
+
+    def read(self, max_events: int) -> EventArray:
+        """Next records, at most ``max_events``; an empty array says the feed has ended."""
+        ...
+
+
+@runtime_checkable
+class Broker(Protocol):
+    """Takes approved orders and tells what became of them."""
+
+    def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
+        """Send an order; its answer comes as a report."""
+        ...
+
+    def cancel(self, cancel: CancelOrder, now_ns: int) -> None:
+        """Ask to cancel an order; the answer comes as a report."""
+        ...
+
+    def next_report(self, until_ns: int) -> ExecutionReport | None:
+        """First report that reaches us at or before ``until_ns``, or None."""
+        ...
+
+
+class LatencyModel(Protocol):
+    """How long messages travel, each way, in ns, never negative."""
+
+    def entry_ns(self, sequence: int) -> int:
+        """From us to the venue."""
+        ...
+
+    def response_ns(self, sequence: int) -> int:
+        """From the venue to us."""
+        ...
+
+
+class FillModel(Protocol):
+    """Decides when our orders fill against recorded flow (see ``exchange.matching``)."""
+
+    @property
+    def name(self) -> str:
+        """As config and reports call it."""
+        ...
+
+
+class DecisionClock(Protocol):
+    """Chooses the feature rows on which decisions are made."""
+
+    def select(self, local_ns: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Indices of the decision rows among rows with these local times."""
+        ...
+
+
+class Predictor(Protocol):
+    """A model in the loop: one feature row in, one prediction out."""
+
+    @property
+    def name(self) -> str:
+        """As config and journal call it."""
+        ...
+
+    def predict(self, market: "MarketView") -> "Prediction":
+        """Predict from the present row. Must not keep references to its arrays."""
+        ...
+
+
+class Policy(Protocol):
+    """Turns a prediction and our position into a proposal."""
+
+    def propose(
+        self, prediction: "Prediction", position_lots: int, now_ns: int
+    ) -> "Proposal":
+        """What to hold from here on."""
+        ...
+
+
+class Voter(Protocol):
+    """Votes on a proposal: for, against, or abstains."""
+
+    @property
+    def name(self) -> str:
+        """As the journal calls it."""
+        ...
+
+    def vote(self, proposal: "Proposal", market: "MarketView") -> "Vote":
+        """Vote on a proposal in the present market."""
+        ...
+
+
+class Schedule(Protocol):
+    """Splits a parent order over time."""
+
+    def due_lots(self, now_ns: int) -> int:
+        """Lots that should have been sent by now, in all."""
+        ...

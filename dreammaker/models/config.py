@@ -1,0 +1,55 @@
+"""Which model decides, and how its scores become positions."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+VoterName = Literal["spread", "flow", "velocity"]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class ModelConfig:
+    """The model in the loop.
+
+    Parameters
+    ----------
+    name : {"linear_flow"}
+        The baseline; see ``models.baseline``.
+    decision_interval_s : float
+        Decide on the first feature row of every interval.
+    weight_ofi, weight_imbalance : float
+        Weights of the normalised order-flow imbalance and of the book imbalance in the score.
+    scale_half_life_decisions : float
+        Memory of the scale by which flow is normalised.
+    entry_threshold, exit_threshold : float
+        Open at a score beyond the first, close when the score is back within the second.
+    min_hold_s : float
+        Keep a position at least this long unless the score turns to the other side's entry.
+    voters : list of {"spread", "flow", "velocity"}
+        Filters that vote on a proposal.
+    max_spread_ticks : int
+        The spread filter votes against above this.
+    consensus : float
+        Share of positive votes that acts.
+    """
+
+    name: Literal["linear_flow"] = "linear_flow"
+    decision_interval_s: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
+    weight_ofi: Annotated[float, Field(ge=0, le=100)] = 1.0
+    weight_imbalance: Annotated[float, Field(ge=0, le=100)] = 0.5
+    scale_half_life_decisions: Annotated[float, Field(ge=1, le=1e6)] = 600.0
+    entry_threshold: Annotated[float, Field(gt=0, le=1e6)] = 2.0
+    exit_threshold: Annotated[float, Field(ge=0, le=1e6)] = 0.5
+    min_hold_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    voters: tuple[VoterName, ...] = ("spread", "flow", "velocity")
+    max_spread_ticks: Annotated[int, Field(ge=1, le=1_000_000)] = 2
+    consensus: Annotated[float, Field(gt=0, le=1)] = 0.6
+
+    def __post_init__(self) -> None:
+        if self.exit_threshold >= self.entry_threshold:
+            raise ValueError(
+                f"exit_threshold must be below entry_threshold ({self.entry_threshold:g}), "
+                f"was {self.exit_threshold:g}")
+        if len(set(self.voters)) != len(self.voters):
+            raise ValueError("voters must not repeat")

@@ -1,0 +1,182 @@
+"""Arrow IPC streams of packed records: what a session writes as it goes.
+
+A stream is readable up to the last whole batch, so a crash loses at most the open one.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.domain.errors import StoreError
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_bytes(records: NDArray[np.void]) -> NDArray[np.uint8]:
+    """The bytes of packed records in order, shared where they are contiguous."""
+    return np.ascontiguousarray(records).view(np.uint8)
+
+
+def _arrow_schema(dtype: np.dtype[Any]) -> Any:
+    import pyarrow as pa
+
+    fields = []
+    for name in dtype.names or ():
+        base, shape = dtype[name].base, dtype[name].shape
+        kind = pa.from_numpy_dtype(base)
+        fields.append(pa.field(name, pa.list_(kind, int(np.prod(shape))) if shape else kind))
+    return pa.schema(fields)
+
+
+class SegmentWriter:
+    """Appends packed records to an Arrow IPC stream and chains their hash.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist.
+    dtype : numpy.dtype
+        Packed; subarrays become fixed-size lists.
+    batch : int
+        Records that are written at once.
+
+    Attributes
+    ----------
+    digest : hashlib object
+        SHA-256 over the records' bytes in order: independent of how they were cut into batches.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[Any], batch: int = 65_536) -> None:
+        import pyarrow as pa
+
+        self.path, self.dtype, self.count = path, dtype, 0
+        self.digest = hashlib.sha256()
+        self._buffer = np.zeros(batch, dtype)
+        self._filled = 0
+        self._schema = _arrow_schema(dtype)
+        try:
+            self._file = path.open("xb")
+        except OSError as error:
+            raise StoreError(f"cannot create {path}: {error.strerror}") from None
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        self._writer = pa.ipc.new_stream(self._file, self._schema, options=options)
+
+    def append(self, records: NDArray[np.void]) -> None:
+        """Append records of the writer's dtype."""
+        self.digest.update(record_bytes(records))
+        self.count += len(records)
+        start = 0
+        while start < len(records):
+            taken = min(len(records) - start, len(self._buffer) - self._filled)
+            self._buffer[self._filled:self._filled + taken] = records[start:start + taken]
+            self._filled += taken
+            start += taken
+            if self._filled == len(self._buffer):
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered and hand it to the operating system."""
+        if not self._filled:
+            return
+        import pyarrow as pa
+
+        part = self._buffer[: self._filled]
+        columns = []
+        for field in self._schema:
+            values = np.ascontiguousarray(part[field.name])
+            if values.ndim > 1:
+                flat = pa.array(values.reshape(-1))
+                columns.append(pa.FixedSizeListArray.from_arrays(flat, values.shape[1]))
+            else:
+                columns.append(pa.array(values))
+        self._filled = 0
+        try:
+            self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+            self._file.flush()
+        except OSError as error:
+            raise StoreError(f"cannot write {self.path}: {error}") from None
+
+    def close(self) -> None:
+        """Write the rest and close."""
+        if self._file.closed:
+            return
+        try:
+            self.flush()
+            self._writer.close()
+        finally:
+            self._file.close()
+
+
+class SegmentReader:
+    """Reads a stream batch by batch; a stream cut short by a crash gives its whole batches.
+
+    Parameters
+    ----------
+    path : Path
+    dtype : numpy.dtype
+        As written.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, damaged, or holds other fields than ``dtype``.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        import pyarrow as pa
+
+        self.path, self.dtype = path, dtype
+        try:
+            self._file = path.open("rb")
+        except FileNotFoundError:
+            raise StoreError(f"{path} is missing") from None
+        try:
+            self._stream = pa.ipc.open_stream(self._file)
+        except (pa.ArrowException, OSError) as error:
+            self._file.close()
+            raise StoreError(f"{path} is damaged: {error}") from None
+        if not self._stream.schema.equals(_arrow_schema(dtype)):
+            self._file.close()
+            raise StoreError(f"{path} holds other fields than this version writes")
+
+    def read(self) -> NDArray[np.void] | None:
+        """Next batch of records, or None at the end."""
+        import pyarrow as pa
+
+        if self._file.closed:
+            return None
+        try:
+            batch = self._stream.read_next_batch()
+        except (StopIteration, EOFError):
+            self._file.close()
+            return None
+        except (pa.ArrowException, OSError, ValueError) as error:
+            self._file.close()
+            if "expected to be able to read" in str(error).lower():
+                return None
+            raise StoreError(f"{self.path} is damaged: {error}") from None
+        part = np.zeros(batch.num_rows, self.dtype)
+        for name in self.dtype.names or ():
+            column = batch.column(name)
+            if self.dtype[name].shape:
+                flat = column.flatten().to_numpy(zero_copy_only=False)
+                part[name] = flat.reshape(part[name].shape)
+            else:
+                part[name] = column.to_numpy(zero_copy_only=False)
+        return part
+
+
+def read_segment(path: Path, dtype: np.dtype[Any]) -> NDArray[np.void]:
+    """All records of a stream (see ``SegmentReader``)."""
+    reader = SegmentReader(path, dtype)
+    parts = []
+    while (part := reader.read()) is not None:
+        parts.append(part)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
