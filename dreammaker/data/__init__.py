@@ -9,7 +9,7 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.store.eventlog import EventLog, EventStore
 
 __all__ = ["IMPORTERS", "EventLog", "EventStore", "ImportOptions", "ImportedDay", "QualityReport",
-           "detect", "import_file", "read_file", "read_mt5_bars", "read_mt5_ticks"]
+           "detect", "import_file", "read_file", "read_lobster", "read_mt5_bars", "read_mt5_ticks"]
 
 
 def read_mt5_ticks(path: str | Path, instrument: Instrument | None = None,
@@ -39,3 +39,12 @@ def read_mt5_bars(path: str | Path, instrument: Instrument | None = None,
     Parameters and errors as `read_mt5_ticks`.
     """
     return read_file(path, "mt5_bars", instrument, options)
+
+
+def read_lobster(path: str | Path, instrument: Instrument | None = None,
+                 options: ImportOptions | None = None) -> EventLog:
+    """A LOBSTER sample (the zip, or one of its two files) as a log; see ``data.importers.lobster``.
+
+    Parameters and errors as `read_mt5_ticks`.
+    """
+    return read_file(path, "lobster", instrument, options)

@@ -4,8 +4,8 @@
   LOCAL_SYNTHETIC; it never decreases within a day.
 * A record whose exchange time lies before an earlier one's is kept and flagged TIME_BACKWARDS.
 * The calendar's phases are woven in as SESSION packets of their own at their scheduled times,
-  before market data that arrive at the same instant. Without phases on that date, one CONTINUOUS record
-  opens the log (unless the source brings its own SESSION first).
+  before market data that arrive at the same instant. Without phases on that date, one CONTINUOUS
+  record opens the log (unless the source brings its own SESSION first).
 """
 
 from collections.abc import Iterator

@@ -43,6 +43,7 @@ class EventLog:
 
     Examples
     --------
+    >>> import numpy as np
     >>> log = EventLog.of(np.zeros(2, EVENT_DTYPE), Instrument.win(), SourceProfile("x", 0, False))
     >>> len(log), log.day.isoformat(), log.content_hash[:8]
     (2, '1969-12-31', '38723a2e')
@@ -153,6 +154,7 @@ class EventStore:
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> log = EventLog.of(np.zeros(2, EVENT_DTYPE), Instrument.win(), SourceProfile("x", 0, False),
     ...                   day=date(2026, 11, 20))
     >>> with tempfile.TemporaryDirectory() as folder:
