@@ -16,6 +16,7 @@ from dreammaker.engine.market import Rows
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.ports import Voter
 from dreammaker.engine.timers import Timer
+from dreammaker.risk import TradingState
 from dreammaker.store.journal import Entry
 
 MAX_ROUNDS = 64
@@ -245,6 +246,10 @@ class Coordinator(Agent):
             proposal.side and proposal.size > 0) else 0
         if goal == 0 or (goal * lots > 0 and abs(goal) <= abs(lots)):
             self._decided(proposal, float("nan"), Reason.NONE, Target(goal))
+            return
+        if self.context.gate.state is not TradingState.ARMED:
+            self._decided(proposal, float("nan"), Reason.STOOD_DOWN,
+                          Target(0) if goal * lots < 0 else None)
             return
         share = consensus([self._ask(index, voter, proposal)
                            for index, voter in enumerate(self.voters)])

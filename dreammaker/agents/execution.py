@@ -51,10 +51,11 @@ class ExecutionAgent(Agent):
 
     def _new_target(self, message: Message) -> None:
         target: Target = message.payload
-        if self.target.urgent and self.target.lots == 0 and not target.urgent and target.lots:
+        ledger = self.context.ledger
+        flattening = self.target.urgent and bool(ledger.position.lots or ledger.working)
+        if flattening and not target.urgent:
             # A flatten under way is finished before anything else is begun.
-            if self.context.ledger.position.lots or self.context.ledger.working:
-                return
+            return
         self.target = target
         self._work()
 

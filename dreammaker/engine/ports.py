@@ -1,4 +1,4 @@
-"""The protocols that other packages implement. The loop and the agents know nothing else of them."""
+"""The protocols that other packages implement; the loop and the agents know nothing else."""
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 

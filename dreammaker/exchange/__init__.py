@@ -1,4 +1,4 @@
-"""The one simulated venue: latency, a book, a queue rule, fills. Paper and backtest are its fronts."""
+"""The one simulated venue: latency, a book, a queue rule, fills."""
 
 from dreammaker.exchange.config import ExchangeConfig
 from dreammaker.exchange.latency import ConstantLatency

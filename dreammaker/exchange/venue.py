@@ -121,7 +121,8 @@ class SimulatedVenue:
             self._report(ReportKind.CANCELED, number, time_ns, reason=Reason.REQUESTED)
 
     def _take_outcomes(self) -> None:
-        for kind, number, qty, price, leaves, maker, time_ns, reason in self.matcher.take_outcomes():
+        outcomes = self.matcher.take_outcomes()
+        for kind, number, qty, price, leaves, maker, time_ns, reason in outcomes:
             if kind == ReportKind.FILLED:
                 self._fill_count += 1
                 self._report(ReportKind.FILLED, number, time_ns, fill_id=self._fill_count, qty=qty,

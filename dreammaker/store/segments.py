@@ -19,9 +19,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def record_bytes(records: NDArray[np.void]) -> NDArray[np.uint8]:
+def record_bytes(records: NDArray[np.void]) -> memoryview:
     """The bytes of packed records in order, shared where they are contiguous."""
-    return np.ascontiguousarray(records).view(np.uint8)
+    return np.ascontiguousarray(records).view(np.uint8).data
 
 
 def _arrow_schema(dtype: np.dtype[Any]) -> Any:
