@@ -33,6 +33,12 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except ModuleNotFoundError as error:
+        if debug or not (error.name or "").startswith("dreammaker._ext."):
+            raise
+        print(f"error: the kernel {error.name} is not compiled; run: "
+              "python setup.py build_ext --inplace", file=sys.stderr)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
