@@ -11,7 +11,7 @@ An order that was never added (it is older than the data, or has no number) is t
 record's word: its side, price and quantity, but never more than the level holds. ORDER_MODIFY of
 such an order adds it at its new place; where it was before cannot be known.
 """
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memset
 
@@ -20,8 +20,8 @@ from dreammaker._ext.ladder cimport (DM_UNLIKELY, LADDER_TICKS, key_of, level_t,
                                      side_reserve, side_set, side_t, worst_key)
 from dreammaker._ext.order_map cimport (order_find, order_map_clear, order_map_free,
                                         order_map_init, order_map_reserve, order_remove, order_t)
-from dreammaker._ext.schema cimport (BAR, CLEAR, F_HIDDEN, F_OFF_GRID, F_SNAP_BEGIN, F_SNAP_END,
-                                     LEVEL_SET, ORDER_ADD, ORDER_CANCEL, ORDER_EXECUTE,
+from dreammaker._ext.schema cimport (BAR, CLEAR, F_HIDDEN, F_LAST, F_OFF_GRID, F_SNAP_BEGIN,
+                                     F_SNAP_END, LEVEL_SET, ORDER_ADD, ORDER_CANCEL, ORDER_EXECUTE,
                                      ORDER_MODIFY, SNAPSHOT, event_t)
 
 
@@ -47,6 +47,7 @@ cdef void book_free(book_t* book) noexcept nogil:
 
 
 cdef const frame_t* book_frame(book_t* book) noexcept nogil:
+    book_refresh(book)
     return &book.frame
 
 
@@ -65,37 +66,55 @@ cdef int _reserve_changes(book_t* book, int64_t more) noexcept nogil:
     return 0
 
 
-cdef inline int _set_level(book_t* book, side_t* side, int32_t key, int32_t qty) noexcept nogil:
+cdef inline void _note(book_t* book, const side_t* side, int32_t key, int32_t old,
+                       int32_t qty) noexcept nogil:
+    cdef change_t* change = &book.changes[book.change_count]
+    change.price_ticks = key ^ side.flip
+    change.side = 1 + 2 * side.flip
+    change.old_qty = old
+    change.new_qty = qty
+    book.change_count += 1
+
+
+cdef int _set_level(book_t* book, side_t* side, int32_t key, int32_t qty) noexcept nogil:
     cdef int32_t old
-    cdef change_t* change
-    if DM_UNLIKELY(side_set(side, key, qty, &old) != 0):
+    if side_set(side, key, qty, &old) != 0:
         return BOOK_NO_MEMORY
     if old != qty:
-        change = &book.changes[book.change_count]
-        change.price_ticks = key ^ side.flip
-        change.side = 1 + 2 * side.flip
-        change.old_qty = old
-        change.new_qty = qty
-        book.change_count += 1
-    elif qty == 0:
-        book.oddities.delete_of_nothing += 1
+        _note(book, side, key, old, qty)
     return 0
 
 
 cdef int book_apply(book_t* book, const event_t* event) noexcept nogil:
+    cdef int fault = book_apply_deferred(book, event)
+    book_refresh(book)
+    return fault
+
+
+cdef int book_apply_deferred(book_t* book, const event_t* event) noexcept nogil:
     cdef side_t* side
-    book.change_count = 0
-    # One test for whatever is not a plain LEVEL_SET: wrong values are told apart afterwards.
-    if DM_UNLIKELY(event.kind != LEVEL_SET or event.flags & F_OFF_GRID or event.qty_lots < 0
-                   or (event.side != 1 and event.side != -1) or book.in_snapshot
-                   or _is_bad_price(event.price_ticks)):
+    cdef int32_t key, old
+    # One test for whatever is not a plain LEVEL_SET: what it is comes out afterwards. The side's
+    # term is 0 for -1 and +1, the price's 0 for all but the two limits.
+    if DM_UNLIKELY(((event.kind ^ LEVEL_SET) | (event.flags & F_OFF_GRID) | book.in_snapshot
+                    | ((event.side + 1) & ~2) | (event.qty_lots < 0)
+                    | _is_bad_price(event.price_ticks)) != 0):
+        book.change_count = 0
         return _apply_other(book, event)
     side = &book.sides[event.side < 0]
-    return _set_level(book, side, key_of(side, event.price_ticks), event.qty_lots)
+    key = key_of(side, event.price_ticks)
+    book.change_count = 0
+    if DM_UNLIKELY(side_set(side, key, event.qty_lots, &old) != 0):
+        return BOOK_NO_MEMORY
+    if old != event.qty_lots:
+        _note(book, side, key, old, event.qty_lots)
+    elif event.qty_lots == 0:
+        book.oddities.delete_of_nothing += 1
+    return 0
 
 
 cdef inline bint _is_bad_price(int32_t ticks) noexcept nogil:
-    return ticks == worst_key() or ticks == ~worst_key()
+    return <uint32_t>ticks + <uint32_t>0x80000001 < 2
 
 
 cdef int _apply_other(book_t* book, const event_t* event) noexcept nogil:
@@ -357,12 +376,48 @@ cdef void _delete_unstaged(book_t* book, side_t* side, const staging_t* staging)
 cdef int64_t book_apply_many(book_t* book, const event_t* events, int64_t count,
                              int* fault) noexcept nogil:
     cdef int64_t i
+    cdef int code
+    fault[0] = 0
     for i in range(count):
-        fault[0] = book_apply(book, &events[i])
-        if fault[0] != 0:
+        code = book_apply_deferred(book, &events[i])
+        if code != 0:
+            fault[0] = code
             return i
     return count
 
 
+cdef int64_t book_apply_frames(book_t* book, const event_t* events, int64_t count, int32_t* ticks,
+                               int32_t* qty, int64_t levels, bint every_record, int64_t* rows,
+                               int* fault) noexcept nogil:
+    cdef const frame_t* frame = &book.frame
+    cdef uint32_t mask = 0 if every_record else F_LAST
+    cdef int64_t i, level
+    cdef int64_t row = 0
+    cdef int code = 0
+    for i in range(count):
+        code = book_apply_deferred(book, &events[i])
+        if code != 0:
+            count = i
+            break
+        if events[i].flags & mask == mask:
+            if levels == 1:
+                ticks[2 * row] = book_bid_ticks(book)
+                ticks[2 * row + 1] = book_ask_ticks(book)
+                qty[2 * row] = book_bid_qty(book)
+                qty[2 * row + 1] = book_ask_qty(book)
+            else:
+                book_refresh(book)
+                for level in range(levels):
+                    ticks[2 * levels * row + level] = frame.bid_ticks[level]
+                    ticks[2 * levels * row + levels + level] = frame.ask_ticks[level]
+                    qty[2 * levels * row + level] = frame.bid_qty[level]
+                    qty[2 * levels * row + levels + level] = frame.ask_qty[level]
+            row += 1
+    rows[0] = row
+    fault[0] = code
+    return count
+
+
 cdef bint book_is_sound(book_t* book) noexcept nogil:
+    book_refresh(book)
     return side_is_sound(&book.sides[0]) and side_is_sound(&book.sides[1])

@@ -3,8 +3,9 @@ from libc.stdint cimport int32_t, int64_t
 
 from dreammaker._ext.book cimport (BOOK_BAD_KIND, BOOK_BAD_PRICE, BOOK_BAD_QTY, BOOK_BAD_SIDE,
                                    BOOK_BAD_SNAPSHOT, BOOK_NO_MEMORY, BOOK_QTY_OVERFLOW,
-                                   FRAME_LEVELS, book_apply, book_apply_many, book_frame,
-                                   book_free, book_init, book_is_sound, book_t, frame_t)
+                                   FRAME_LEVELS, book_apply_frames, book_ask_qty, book_ask_ticks,
+                                   book_bid_qty, book_bid_ticks, book_apply_many, book_frame,
+                                   book_free, book_init, book_is_sound, frame_t)
 from dreammaker._ext.ladder cimport level_t, side_below, side_t
 from dreammaker._ext.order_map cimport order_find, order_t
 from dreammaker._ext.schema cimport F_LAST, event_pointer, event_t
@@ -42,29 +43,6 @@ class BookFaultError(ValueError):
                          f"quantity {record['qty_lots']}, flags {record['flags']}")
         self.index = index
         self.code = code
-
-
-cdef int64_t _write_frames(book_t* book, const event_t* events, int64_t count, int32_t* ticks,
-                           int32_t* qty, int64_t levels, bint every_record, int64_t* rows,
-                           int* fault) noexcept nogil:
-    # One row (bids, then asks) a packet or a record; the number of records applied.
-    cdef const frame_t* frame = book_frame(book)
-    cdef int64_t i, level
-    rows[0] = 0
-    for i in range(count):
-        fault[0] = book_apply(book, &events[i])
-        if fault[0] != 0:
-            return i
-        if every_record or events[i].flags & F_LAST:
-            for level in range(levels):
-                ticks[level] = frame.bid_ticks[level]
-                ticks[levels + level] = frame.ask_ticks[level]
-                qty[level] = frame.bid_qty[level]
-                qty[levels + level] = frame.ask_qty[level]
-            ticks += 2 * levels
-            qty += 2 * levels
-            rows[0] += 1
-    return count
 
 
 cdef class BookKernel:
@@ -180,8 +158,8 @@ cdef class BookKernel:
         if needed == 0:
             return self.apply(events) * 0
         with nogil:
-            done = _write_frames(&self.book, first, count, &ticks[0, 0, 0], &qty[0, 0, 0], levels,
-                                 every, &rows, &fault)
+            done = book_apply_frames(&self.book, first, count, &ticks[0, 0, 0], &qty[0, 0, 0],
+                                     levels, every, &rows, &fault)
         self.applied_count += done
         if fault != 0:
             raise BookFaultError(done, fault, events[done])
@@ -189,9 +167,10 @@ cdef class BookKernel:
 
     def best(self):
         """Return ((bid ticks, lots), (ask ticks, lots)); None for a side that is empty."""
-        cdef const frame_t* frame = book_frame(&self.book)
-        return ((frame.bid_ticks[0], frame.bid_qty[0]) if frame.bid_count else None,
-                (frame.ask_ticks[0], frame.ask_qty[0]) if frame.ask_count else None)
+        cdef int32_t bid_qty = book_bid_qty(&self.book)
+        cdef int32_t ask_qty = book_ask_qty(&self.book)
+        return ((book_bid_ticks(&self.book), bid_qty) if bid_qty else None,
+                (book_ask_ticks(&self.book), ask_qty) if ask_qty else None)
 
     def levels(self, int side, max_count=None):
         """Return the levels of a side, best first.

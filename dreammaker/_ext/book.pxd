@@ -1,7 +1,7 @@
 # The order book kernel: applies event records, keeps the ten best levels a side up to date.
 from libc.stdint cimport int32_t, int64_t
 
-from dreammaker._ext.ladder cimport side_t
+from dreammaker._ext.ladder cimport side_best_qty, side_refresh, side_t
 from dreammaker._ext.order_map cimport order_map_t
 from dreammaker._ext.schema cimport event_t
 
@@ -73,20 +73,45 @@ cdef int book_init(book_t* book) noexcept nogil
 cdef void book_free(book_t* book) noexcept nogil
 # 0, or a fault code below 0; a faulty record has no effect.
 cdef int book_apply(book_t* book, const event_t* event) noexcept nogil
+# The same, but the frame is left behind until book_frame, book_changed_from or book_mark is called:
+# what a packet or a venue that asks for the best prices only should use.
+cdef int book_apply_deferred(book_t* book, const event_t* event) noexcept nogil
 # Number applied; fewer than count only at a fault, whose code is then in fault[0].
 cdef int64_t book_apply_many(book_t* book, const event_t* events, int64_t count,
                              int* fault) noexcept nogil
-# The ten best levels a side, always up to date.
+# The same, writing the best levels (bids, then asks) after every packet, or after every record,
+# into rows of 2 * levels entries; rows[0] is their number.
+cdef int64_t book_apply_frames(book_t* book, const event_t* events, int64_t count, int32_t* ticks,
+                               int32_t* qty, int64_t levels, bint every_record, int64_t* rows,
+                               int* fault) noexcept nogil
+# The ten best levels a side, brought up to date; the address is always the same.
 cdef const frame_t* book_frame(book_t* book) noexcept nogil
 # Whether frame, bitmaps and order of levels agree with a full rescan (slow: for tests).
 cdef bint book_is_sound(book_t* book) noexcept nogil
 
+cdef inline void book_refresh(book_t* book) noexcept nogil:
+    side_refresh(&book.sides[0])
+    side_refresh(&book.sides[1])
+
 # Frame levels below this index are what they were at the last book_mark (FRAME_LEVELS = all are).
-cdef inline int32_t book_changed_from(const book_t* book) noexcept nogil:
-    cdef int32_t bid = book.sides[0].changed
-    cdef int32_t ask = book.sides[1].changed
-    return bid if bid < ask else ask
+cdef inline int32_t book_changed_from(book_t* book) noexcept nogil:
+    book_refresh(book)
+    return min(book.sides[0].changed, book.sides[1].changed)
 
 cdef inline void book_mark(book_t* book) noexcept nogil:
+    book_refresh(book)
     book.sides[0].changed = FRAME_LEVELS
     book.sides[1].changed = FRAME_LEVELS
+
+# The best prices without the frame; INT32_MIN (bid), INT32_MAX (ask) and 0 lots if there is none.
+cdef inline int32_t book_bid_ticks(const book_t* book) noexcept nogil:
+    return book.sides[0].best
+
+cdef inline int32_t book_ask_ticks(const book_t* book) noexcept nogil:
+    return ~book.sides[1].best
+
+cdef inline int32_t book_bid_qty(const book_t* book) noexcept nogil:
+    return side_best_qty(&book.sides[0])
+
+cdef inline int32_t book_ask_qty(const book_t* book) noexcept nogil:
+    return side_best_qty(&book.sides[1])

@@ -5,11 +5,12 @@ import numpy as np
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind
 
 
-def random_stream(count, seed, *, centre=26_000):
+def random_stream(count, seed, *, centre=26_000, snapshot_gap=600):
     """`count` records around a random-walk price: levels, orders, snapshots, far prices.
 
     Bids and asks are drawn around the same price, so the book is crossed much of the time. Far
-    prices reach some 10^5 ticks away and, now and then, the limits of 32 bits.
+    prices reach some 10^5 ticks away and, now and then, the limits of 32 bits. Snapshots come at
+    most `snapshot_gap` records apart; CLEAR about as often.
     """
     rng = np.random.default_rng(seed)
     events = np.zeros(count, EVENT_DTYPE)
@@ -20,11 +21,12 @@ def random_stream(count, seed, *, centre=26_000):
     far = rng.random(count)
     price = np.where(far < 0.02, price + rng.integers(-5_000, 5_000, count), price)
     price = np.where(far < 0.002, price + rng.integers(-100_000, 100_000, count), price)
-    price = np.where(far < 0.0001, rng.choice([2**31 - 2, -(2**31) + 1], count), price)
+    price = np.where(far < 0.0003, rng.choice([2**31 - 2, -(2**31) + 1], count), price)
     kind = rng.choice(
         [Kind.LEVEL_SET, Kind.ORDER_ADD, Kind.ORDER_CANCEL, Kind.ORDER_MODIFY, Kind.ORDER_EXECUTE,
          Kind.QUOTE, Kind.TRADE, Kind.SESSION, Kind.GAP, Kind.BAR, Kind.CLEAR],
-        count, p=[0.45, 0.22, 0.12, 0.06, 0.08, 0.02, 0.02, 0.01, 0.01, 0.0098, 0.0002])
+        count, p=[0.45, 0.22, 0.12, 0.06, 0.08, 0.02, 0.02, 0.01, 0.01, 0.01, 0])
+    kind[rng.random(count) < 0.1 / snapshot_gap] = Kind.CLEAR
     lots = rng.integers(1, 60, count)
     lots[rng.random(count) < 0.35] = 0
     lots[rng.random(count) < 0.02] = -1
@@ -32,18 +34,19 @@ def random_stream(count, seed, *, centre=26_000):
     events["qty_lots"] = np.where((kind == Kind.ORDER_ADD) & (lots == 0), 5, lots)
     # Orders of the last few thousand records, some of them dead or never added.
     serial = np.cumsum(kind == Kind.ORDER_ADD)
-    age = np.where(kind == Kind.ORDER_ADD, 0, rng.geometric(0.01, count))
+    fresh = (kind == Kind.ORDER_ADD) & (rng.random(count) < 0.99)
+    age = np.where(fresh, 0, rng.geometric(0.01, count))
     events["order_id"] = np.where(rng.random(count) < 0.05, 0, np.maximum(serial - age, 0))
     events["side"][rng.random(count) < 0.005] = 0
     events["flags"][rng.random(count) < 0.4] |= np.uint32(Flag.LAST)
     events["flags"][rng.random(count) < 0.01] |= np.uint32(Flag.OFF_GRID)
     events["flags"][rng.random(count) < 0.005] |= np.uint32(Flag.HIDDEN)
-    _put_snapshots(events, walk, rng)
+    _put_snapshots(events, walk, rng, snapshot_gap)
     return events
 
 
-def _put_snapshots(events, walk, rng):
-    """Overwrite about a tenth of the records by snapshots of 0 to 30 levels."""
+def _put_snapshots(events, walk, rng, gap):
+    """Overwrite some records by snapshots of 0 to 30 levels."""
     count = len(events)
     start = int(rng.integers(50, 400))
     while start < count - 32:
@@ -63,4 +66,4 @@ def _put_snapshots(events, walk, rng):
             span["side"] = span["qty_lots"] = 0
         span["flags"][0] |= np.uint32(Flag.SNAP_BEGIN)
         span["flags"][-1] |= np.uint32(Flag.SNAP_END | Flag.LAST)
-        start += size + int(rng.integers(1, 600))
+        start += size + int(rng.integers(1, gap))

@@ -29,7 +29,7 @@ class NaiveBook:
         self.sides = {1: {}, -1: {}}
         self.prices = {1: [], -1: []}
         self.orders = {}
-        self.staged = None
+        self.staged, self.staged_repeats = None, 0
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.applied_count = 0
         self._changes = []
@@ -215,18 +215,18 @@ class NaiveBook:
         if not off_grid and side and price in WORST.values():
             return -6
         if begins:
-            self.staged = {BUY: {}, SELL: {}}
+            self.staged, self.staged_repeats = {BUY: {}, SELL: {}}, 0
         if off_grid:
             self.counters["off_grid"] += 1
         elif lots < 0:
             self.counters["unknown_quantity"] += 1
         elif side:
-            if price in self.staged[side]:
-                self.counters["repeated_level"] += 1
+            self.staged_repeats += price in self.staged[side]
             self.staged[side][price] = lots
         elif lots:
             self.counters["no_side"] += 1
         if flags & Flag.SNAP_END:
+            self.counters["repeated_level"] += self.staged_repeats
             self._replace(self.staged)
             self.staged = None
         return 0
