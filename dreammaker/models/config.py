@@ -39,9 +39,9 @@ class ModelConfig:
     weight_ofi: Annotated[float, Field(ge=0, le=100)] = 1.0
     weight_imbalance: Annotated[float, Field(ge=0, le=100)] = 0.5
     scale_half_life_decisions: Annotated[float, Field(ge=1, le=1e6)] = 600.0
-    entry_threshold: Annotated[float, Field(gt=0, le=1e6)] = 2.0
+    entry_threshold: Annotated[float, Field(gt=0, le=1e6)] = 4.0
     exit_threshold: Annotated[float, Field(ge=0, le=1e6)] = 0.5
-    min_hold_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    min_hold_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     voters: tuple[VoterName, ...] = ("spread", "flow", "velocity")
     max_spread_ticks: Annotated[int, Field(ge=1, le=1_000_000)] = 2
     consensus: Annotated[float, Field(gt=0, le=1)] = 0.6
