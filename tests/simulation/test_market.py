@@ -239,6 +239,19 @@ def test_latency_has_the_configured_median_and_p99():
     assert np.array_equal(still["local_ns"], still["exch_ns"])
 
 
+def test_extreme_parameters_neither_overflow_nor_hang():
+    config = SimulationConfig(
+        session_minutes=0.1, latency_median_ms=1e-300, latency_p99_ms=1e5, depth_mean_lots=1e6,
+        depth_log_sd=3.0, auction_orders_per_s=1e-300, auction_price_sd_ticks=1e3,
+        market_size_tail=1.001, max_order_lots=1_000_000)
+    events = run(config)
+    assert (events["qty_lots"] >= 0).all()
+    assert (events["local_ns"] >= events["exch_ns"]).all()
+    assert (np.diff(events["local_ns"]) >= 0).all()
+    assert (events["local_ns"] - events["exch_ns"]).max() <= 3600 * 10**9 + 10**11
+    assert len(events) > 100
+
+
 def test_day_without_auction_orders_opens_on_the_resting_book():
     events = run(SimulationConfig(session_minutes=0.2, auction_orders_per_s=0.0))
     assert not (events["flags"] & Flag.AUCTION).any()

@@ -53,7 +53,7 @@ def best_prices(step_ns):
     market = SimulatedMarket(SimulationConfig(session_minutes=40.0), Instrument.win(),
                              date(2026, 3, 2), 8)
     events = market.next_events(1 << 20)
-    start = np.flatnonzero((events["flags"] & Flag.SNAP_BEGIN > 0))[1]
+    start = np.flatnonzero(events["flags"] & Flag.SNAP_BEGIN > 0)[1]
     stop = np.flatnonzero(events["aux"] == Phase.CLOSING_CALL)[-1]
     book = {1: {}, -1: {}}
     rows, due = [], int(events["exch_ns"][start]) + step_ns
