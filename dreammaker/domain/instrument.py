@@ -79,8 +79,9 @@ class Instrument:
     def named(cls, symbol: str) -> "Instrument":
         """A known instrument by its symbol's root.
 
-        WIN, IND, DOL and WDO have their own specifications; anything else is a cash instrument
-        of New York with a tick of one cent (override by config).
+        WIN, IND, DOL and WDO have their own specifications; four letters and a number (PETR4)
+        are a share of B3; anything else is a cash instrument of New York. Both have a tick of one
+        cent (override by config).
         """
         root = symbol.upper()
         if root.startswith("WIN"):
@@ -92,6 +93,8 @@ class Instrument:
             return cls(symbol, 0.5, 25_000_000, calendar="b3_currency_futures")
         if root.startswith("WDO"):
             return cls(symbol, 0.5, 5_000_000, calendar="b3_currency_futures")
+        if re.fullmatch(r"[A-Z]{4}\d{1,2}", root):
+            return cls(symbol, 0.01, 10_000)
         return cls(symbol, 0.01, 10_000, currency="USD", exchange_zone="America/New_York")
 
     def to_ticks(self, price: float) -> int:

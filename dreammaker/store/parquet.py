@@ -231,7 +231,7 @@ def _map(cache: Path, record_count: int) -> EventArray | None:
         if record_count == 0:
             return np.empty(0, EVENT_DTYPE)
         mapped = np.load(cache, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     fits = mapped.dtype == EVENT_DTYPE and mapped.shape == (record_count,)
     return mapped if fits else None

@@ -54,7 +54,7 @@ def import_data(
                             calendar=load_calendar(calendar))
     only = None if day is None else _date(day)
     importer = detect(file) if format_name == "auto" else importer_named(format_name)
-    instrument = instrument_for(importer, file, symbol, tick_size, lot_size)
+    instrument = instrument_for(importer, file, symbol, tick_size, lot_size, server_zone)
     with byte_progress(file.name, shown=not as_json) as update:
         days = import_file(file, root, importer.name, instrument, options, only, update)
     quality = QualityReport.combined([entry.quality for entry in days])

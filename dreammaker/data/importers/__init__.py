@@ -64,7 +64,8 @@ def require_file(path: Path) -> None:
 
 
 def instrument_for(importer: Importer, path: Path, symbol: str | None = None,
-                   tick_size: float | None = None, lot_size: float | None = None) -> Instrument:
+                   tick_size: float | None = None, lot_size: float | None = None,
+                   server_zone: str | None = None) -> Instrument:
     """The instrument of a file, with its price step and lot overridden where given.
 
     Parameters
@@ -77,6 +78,9 @@ def instrument_for(importer: Importer, path: Path, symbol: str | None = None,
         Points; the worth of a tick changes in proportion.
     lot_size : float, optional
         Contracts or units in a lot; likewise.
+    server_zone : str, optional
+        Time zone of the trade server; its dates are the days of an instrument without a calendar,
+        where the format goes by that clock.
 
     Raises
     ------
@@ -93,7 +97,10 @@ def instrument_for(importer: Importer, path: Path, symbol: str | None = None,
         if not 0 < value < float("inf"):
             raise ConfigError(f"the {name} must be above 0, was {value!r}")
     worth = known.tick_value_micros * (steps / known.tick_size) * (lots / known.lot_size)
-    return replace(known, tick_size=steps, lot_size=lots, tick_value_micros=max(1, round(worth)))
+    known = replace(known, tick_size=steps, lot_size=lots, tick_value_micros=max(1, round(worth)))
+    if importer.uses_server_clock and server_zone is not None and known.calendar == "always":
+        return replace(known, exchange_zone=server_zone)
+    return known
 
 
 def open_stream(path: str | Path, format_name: str = "auto", instrument: Instrument | None = None,
@@ -118,7 +125,8 @@ def open_stream(path: str | Path, format_name: str = "auto", instrument: Instrum
     """
     path = Path(path)
     importer = detect(path) if format_name == "auto" else importer_named(format_name)
+    options = options or ImportOptions()
     if instrument is None:
-        instrument = instrument_for(importer, path)
+        instrument = instrument_for(importer, path, server_zone=options.server_zone)
     require_file(path)
-    return importer.open(path, instrument, options or ImportOptions(), progress)
+    return importer.open(path, instrument, options, progress)

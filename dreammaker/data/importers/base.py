@@ -83,9 +83,14 @@ class ImportStream(Protocol):
 
 
 class Importer(Protocol):
-    """One file format."""
+    """One file format.
+
+    ``uses_server_clock`` says whether its times are a trade server's wall clock, whose dates are
+    then the days of instruments that have no calendar.
+    """
 
     name: str
+    uses_server_clock: bool
 
     def matches(self, path: Path, head: str) -> bool:
         """Whether a file looks like this format; ``head`` is its first text, '' for binary."""

@@ -69,6 +69,7 @@ class LobsterImporter:
     """Registry entry of the LOBSTER pair."""
 
     name = "lobster"
+    uses_server_clock = False
 
     def matches(self, path: Path, head: str) -> bool:
         """Whether it is a zip, or a file named as LOBSTER names them."""

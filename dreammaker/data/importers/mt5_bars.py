@@ -74,6 +74,7 @@ class Mt5BarImporter:
     """Registry entry of the bar exports."""
 
     name = "mt5_bars"
+    uses_server_clock = True
 
     def matches(self, path: Path, head: str) -> bool:
         """Whether the first line names OPEN and CLOSE, or is a bar itself."""
@@ -183,7 +184,7 @@ class Mt5BarStream:
         rows = []
         for name in ("<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>"):
             values, missing = numbers(table, name)
-            require_finite(values, np.zeros_like(missing), chunk, name, self._path)
+            require_finite(values, missing, chunk, name, self._path)
             reject(values <= 0, f"{name} must be above 0", chunk.line_of_row, self._path, values)
             rows.append(values)
         opened, high, low, close = rows

@@ -94,6 +94,7 @@ class Mt5TickImporter:
     """Registry entry of the tick export."""
 
     name = "mt5_ticks"
+    uses_server_clock = True
 
     def matches(self, path: Path, head: str) -> bool:
         """Whether the first line names DATE, TIME, BID, ASK and LAST."""

@@ -124,7 +124,8 @@ def read_chunks(file: IO[bytes], name: Path, chunk_bytes: int, total_bytes: int,
     decoder: codecs.IncrementalDecoder | None = None
     raw_utf8 = False
     while True:
-        raw = file.read(chunk_bytes)
+        # The first piece is long enough to tell the encoding.
+        raw = file.read(chunk_bytes if read else max(chunk_bytes, 4096))
         if not raw and not read:
             raise InputError("the file is empty", file=name)
         if not read:
@@ -174,7 +175,7 @@ def parse(chunk: Chunk, columns: Sequence[Column], delimiter: str, name: Path) -
              "decimal": pa.decimal128(20, 9)}
     names = [column.name for column in columns]
     try:
-        return csv.read_csv(
+        table = csv.read_csv(
             pa.py_buffer(chunk.data),
             read_options=csv.ReadOptions(use_threads=False, block_size=len(chunk.data) + 1,
                                          column_names=names),
@@ -186,6 +187,9 @@ def parse(chunk: Chunk, columns: Sequence[Column], delimiter: str, name: Path) -
         _explain(chunk, columns, delimiter, name)
         raise InputError(f"cannot be read as a table: {str(error).splitlines()[0]}", file=name,
                          line=chunk.first_line) from None
+    if any(not column.optional and table.column(column.name).null_count for column in columns):
+        _explain(chunk, columns, delimiter, name)
+    return table
 
 
 def require_finite(values: Float64Array, missing: BoolArray, chunk: Chunk, column: str,
@@ -250,7 +254,9 @@ def _explain(chunk: Chunk, columns: Sequence[Column], delimiter: str, name: Path
 
 
 def _cell_problem(column: Column, cell: str) -> str | None:
-    if column.kind == "text" or (not cell and column.optional):
+    if not cell:
+        return None if column.optional else "filled"
+    if column.kind == "text":
         return None
     if column.kind == "integer":
         return None if _INTEGER.fullmatch(cell) else "a whole number"
