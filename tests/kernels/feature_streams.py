@@ -111,9 +111,8 @@ class _Writer:
         side, old, qty = self.alive[number]
         common = {"side": side, "order_id": number}
         if r < 0.62:
-            self.alive[number] = [side, price if side == 1 else price, qty + 1]
             price = self.mid - side * int(rng.geometric(0.4)) + (side < 0)
-            self.alive[number][1] = price
+            self.alive[number] = [side, price, qty + 1]
             self.put(kind=Kind.ORDER_MODIFY, price_ticks=price, qty_lots=qty + 1, **common)
         elif r < 0.72 and qty > 1:
             self.alive[number][2] -= 1

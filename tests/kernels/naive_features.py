@@ -5,6 +5,7 @@ Plain Python and NumPy, O(rows x window); it shares nothing with the kernels but
 
 import math
 from bisect import bisect_right
+from itertools import pairwise
 
 import numpy as np
 
@@ -206,16 +207,17 @@ class NaiveFeatures:
             return [NAN] * 12
         tick, (b, qb), (a, qa) = self.tick, bids[0], asks[0]
         mid = (b + a) / 2
-        out = [mid * tick, NAN, NAN, *self.order_flow(), NAN, NAN, NAN, (a - b) * tick, (a - b) / mid]
+        out = [mid * tick, NAN, NAN, *self.order_flow(), NAN, NAN, NAN, (a - b) * tick,
+               (a - b) / mid]
         if self.depth >= 1:
             out[1] = (b * qa + a * qb) / (qa + qb) * tick
             out[7] = (qb - qa) / (qb + qa)
         if self.depth >= 5:
-            pairs = list(zip(bids[:5], asks[:5], strict=False))
-            w = [self.c.depth_decay ** i for i in range(5)]
-            size = sum(x * (p[1] + q[1]) for x, (p, q) in zip(w, pairs, strict=False))
-            crossed = sum(x * (p[0] * q[1] + q[0] * p[1]) for x, (p, q) in zip(w, pairs, strict=False))
-            lean = sum(x * (p[1] - q[1]) for x, (p, q) in zip(w, pairs, strict=False))
+            pairs = [(self.c.depth_decay ** i, p, q)
+                     for i, (p, q) in enumerate(zip(bids[:5], asks[:5], strict=False))]
+            size = sum(w * (p[1] + q[1]) for w, p, q in pairs)
+            crossed = sum(w * (p[0] * q[1] + q[0] * p[1]) for w, p, q in pairs)
+            lean = sum(w * (p[1] - q[1]) for w, p, q in pairs)
             out[2], out[8] = crossed / size * tick, lean / size
             out[9] = (sum(q / (mid - p) for p, q in bids[:5])
                       - sum(q / (p - mid) for p, q in asks[:5]))
@@ -226,7 +228,7 @@ class NaiveFeatures:
         if self.depth == 0 or self.frames[0][0] > start:
             return [NAN] * 4
         total = [0] * 5
-        for before, after in zip(self.frames, self.frames[1:], strict=False):
+        for before, after in pairwise(self.frames):
             if after[0] > start:
                 for m in range(5):
                     total[m] += (flow(before[1], after[1], m, 1, NO_BID)

@@ -1,12 +1,13 @@
 """The pipeline against its naive twin, and against itself at every cutting of the stream."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+
+from dreammaker.features import FEATURE_NAMES, FeatureConfig, FeaturePipeline, FeatureRows
 from tests.kernels.feature_streams import INSTRUMENT, SMALL, SOURCES, START_NS, random_market
 from tests.kernels.naive_features import NaiveFeatures
-
-from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind, Phase
-from dreammaker.features import FEATURE_NAMES, FeatureConfig, FeaturePipeline, FeatureRows
 
 WHOLE = ("exch_ns", "local_ns", "event_index", "bid_ticks", "ask_ticks", "bid_qty", "ask_qty",
          "last_trade_ticks", "trade_flow_10s", "session_volume", "book_ok")
@@ -19,7 +20,7 @@ def run(events, source, config, cuts=()):
     rows = FeatureRows(max(len(events), 1))
     parts = {name: [] for name in (*WHOLE, "values")}
     edges = [0, *cuts, len(events)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         count = pipeline.process(events[start:end], rows)
         assert count == rows.count
         for name, part in parts.items():
