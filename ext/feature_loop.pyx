@@ -7,7 +7,8 @@ from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t
 from libc.string cimport memcpy
 
 from dreammaker._ext.book cimport (BOOK_BAD_KIND, BOOK_BAD_QTY, BOOK_BAD_SIDE, BOOK_NO_MEMORY,
-                                   FRAME_LEVELS, book_apply, book_changed_from, book_mark, frame_t)
+                                   FRAME_LEVELS, book_apply_deferred, book_changed_from, book_mark,
+                                   book_refresh, frame_t)
 from dreammaker._ext.booktop cimport (TOP_LEVELS, top_half_ticks, top_imbalance, top_is_sound,
                                       top_micro, top_pressure, top_weighted)
 from dreammaker._ext.feature_state cimport (
@@ -106,6 +107,8 @@ cdef inline int _new_frame(pipeline_t* p, const frame_t* f, int32_t first) noexc
 cdef inline int _look_at_book(pipeline_t* p) noexcept nogil:
     cdef const frame_t* f = p.frame
     cdef int32_t first
+    if p.set.depth_levels > 0:
+        book_refresh(&p.book)
     p.sound = top_is_sound(f)
     if not p.sound:
         if not p.broken:
@@ -252,7 +255,7 @@ cdef int64_t pipeline_run(pipeline_t* p, const event_t* events, int64_t count, r
         if e.kind >= ORDER_EXECUTE or e.kind == 0:
             status = _other_record(p, e)
         if e.kind <= CLEAR and p.set.depth_levels > 0 and status == 0:
-            status = book_apply(&p.book, e)
+            status = book_apply_deferred(&p.book, e)
         if status == 0 and e.flags & F_LAST and p.phase == PHASE_CONTINUOUS:
             status = BOOK_NO_MEMORY if _look_at_book(p) != 0 else 0
             if status == 0:
