@@ -12,7 +12,6 @@ from dreammaker.data.importers import ImportOptions, Progress, open_stream
 from dreammaker.data.quality import QualityReport
 from dreammaker.domain.errors import InputError
 from dreammaker.domain.instrument import Instrument
-from dreammaker.domain.schema import EVENT_DTYPE
 from dreammaker.store.eventlog import DayWriter, EventLog, EventStore
 from dreammaker.store.files import check_symbol
 
@@ -50,11 +49,14 @@ def read_file(path: str | Path, format_name: str = "auto", instrument: Instrumen
     stream = open_stream(path, format_name, instrument, options)
     parts, first, reports = [], None, []
     for part in assemble(stream, options):
-        first = first or part.day
-        parts.append(part.events)
+        if len(part.events):
+            first = first or part.day
+            parts.append(part.events)
         if part.quality is not None:
             reports.append(part.quality)
-    events = np.concatenate(parts) if parts else np.empty(0, EVENT_DTYPE)
+    if not parts:
+        raise InputError("holds no market data: every row was dropped", file=path)
+    events = np.concatenate(parts)
     return EventLog.of(events, stream.instrument, stream.source,
                        QualityReport.combined(reports), first)
 
@@ -91,7 +93,7 @@ def import_file(path: str | Path, root: str | Path, format_name: str = "auto",
     Raises
     ------
     InputError
-        If the file is missing or wrong, or lacks the day.
+        If the file is missing or wrong, or holds no market data (of the day).
     ConfigError
         If the symbol cannot name a folder.
     StoreError
@@ -107,6 +109,9 @@ def import_file(path: str | Path, root: str | Path, format_name: str = "auto",
         for part in assemble(stream, options):
             if day is not None and part.day != day:
                 continue
+            if writer is None and not len(part.events):
+                # Nothing of the day has been kept so far, maybe nothing will be.
+                continue
             if writer is None:
                 writer = store.start_day(stream.instrument, part.day)
                 cleanup.callback(writer.abort)
@@ -116,6 +121,6 @@ def import_file(path: str | Path, root: str | Path, format_name: str = "auto",
                 finished.append((writer, part.quality))
                 writer = None
         if not finished:
-            raise InputError(f"has no rows on {day}", file=path)
+            raise InputError("holds no market data" + (f" on {day}" if day else ""), file=path)
         return [ImportedDay(symbol, done.day, store.path(symbol, done.day), done.commit(), quality)
                 for done, quality in finished]

@@ -22,7 +22,10 @@ from dreammaker.domain.schema import EVENT_DTYPE, EventArray, Flag, Kind, Phase
 
 @dataclass(frozen=True, slots=True)
 class DayPart:
-    """Records of a day, in order; ``quality`` comes with the day's last part only."""
+    """Records of a day, in order; ``quality`` comes with the day's last part only.
+
+    A day of which no row was kept has no records at all.
+    """
 
     day: date
     events: EventArray
@@ -74,7 +77,9 @@ class _Day:
         return DayPart(self.date, events, None)
 
     def finish(self) -> DayPart:
-        events, self._pending = self._local(self._pending), self._pending[:0]
+        # Rows of noise make no session: a day without market data gets no phases either.
+        events = self._local(self._pending if self._meter.report().rows_kept
+                             else self._pending[:0])
         self._meter.update(events)
         return DayPart(self.date, events, self._meter.report())
 

@@ -49,6 +49,15 @@ def test_import_when_file_is_good_then_days_quality_and_exit_0(
     assert code == 0 and "2 of them replaced an earlier import" in out
 
 
+def test_import_when_a_day_is_only_noise_then_it_is_not_in_the_archive(
+        run, file: Path, tmp_path: Path) -> None:
+    zeros = "2026.11.{}\t05:30:00.000\t0.0\t0.0\t0.0\t0.00000000\r\n"
+    file.write_text(GOOD.replace(HEADER, HEADER + zeros.format("17")) + zeros.format("20"),
+                    newline="")
+    assert run("import", file, "--root", tmp_path / "d")[0] == 0
+    assert [day.day for day in EventStore(tmp_path / "d").days("WINZ26")] == [18, 19]
+
+
 def test_import_when_json_then_one_object_with_quality(run, file: Path, tmp_path: Path) -> None:
     code, out, err = run("import", file, "--root", tmp_path / "d", "--json", "--symbol", "WINQ27",
                          "--day", "2026-11-19")
@@ -60,7 +69,7 @@ def test_import_when_json_then_one_object_with_quality(run, file: Path, tmp_path
 
 def test_import_when_tick_size_is_given_then_grid_and_worth_follow(
         run, file: Path, tmp_path: Path) -> None:
-    code, out, _ = run("import", file, "--root", tmp_path / "d", "--tick-size", "10")
+    code = run("import", file, "--root", tmp_path / "d", "--tick-size", "10")[0]
     assert code == 0
     instrument = EventStore(tmp_path / "d").open("WINZ26", "2026-11-18").instrument
     assert (instrument.tick_size, instrument.tick_value_micros) == (10.0, 2_000_000)
@@ -71,6 +80,9 @@ def test_import_when_tick_size_is_given_then_grid_and_worth_follow(
     (GOOD + "2026.11.19\t09:00:02.000\tnan\t1\t\t\r\n").encode(),
     (GOOD + "2026.11.19\t09:00:02.000\t\t\t130000\t-1\r\n").encode(),
     (GOOD + "2026.11.17\t09:00:02.000\t\t\t130000\t1\r\n").encode(),
+    (HEADER + "2026.11.19\t09:00:02.000\t0.0\t0.0\t0.0\t0.0\r\n").encode(),
+    (GOOD + "9999.11.19\t09:00:02.000\t\t\t130000\t1\r\n").encode(),
+    (GOOD + "2026.11.19\t09:00:02.000\t\u0661\t\t\t\r\n").encode(),
     GOOD.encode("utf-16")[:-3], b"\xef\xbb\xbf", b"PK\x03\x04 no zip", GOOD.encode()[:-9]])
 def test_import_when_file_is_bad_then_exit_2_one_sentence_and_nothing_left(
         run, file: Path, tmp_path: Path, content: bytes) -> None:
@@ -97,7 +109,7 @@ def test_import_when_bad_after_an_earlier_import_then_the_earlier_one_stays(
     (("--format", "xls"), "format must be auto or one of"),
     (("--format", "lobster"), "the name must be"),
     (("--format", "mt5_bars"), "MetaTrader bars have"),
-    (("--day", "2026-11-20"), "no rows on 2026-11-20"), (("--day", "19.11."), "YYYY-MM-DD"),
+    (("--day", "2026-11-20"), "no market data on 2026-11-20"), (("--day", "19.11."), "YYYY-MM-DD"),
     (("--tick-size", "0"), "tick size must be above 0"),
     (("--tick-size", "nan"), "tick size must be above 0"),
     (("--lot-size", "-1"), "lot size must be above 0"),

@@ -1,6 +1,5 @@
 """The archive: round trips, atomic writes, damage, versions, caches, names."""
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def test_writer_when_not_committed_then_nothing_is_left(tmp_path: Path) -> None:
     store.save(log_of(1))
     with pytest.raises(KeyboardInterrupt):
         write()
-    assert files_under(root) == [os.path.join("WINZ26", "2026-11-19.parquet")]
+    assert files_under(root) == [str(Path("WINZ26", "2026-11-19.parquet"))]
     assert store.header("WINZ26", DAY).content_hash == log_of(1).content_hash
 
 

@@ -234,7 +234,7 @@ def test_import_when_files_do_not_belong_together_then_input_error(tmp_path: Pat
 
 def test_import_when_tick_size_does_not_fit_then_config_error(tmp_path: Path) -> None:
     path = write(tmp_path, [MESSAGE], [ROW])
-    with pytest.raises(ConfigError, match="multiple of 0.0001"):
+    with pytest.raises(ConfigError, match=r"multiple of 0\.0001"):
         read_lobster(path, Instrument("ABC", 0.00003, 1))
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 DAY_NS = 86_400_000_000_000
 _BLOCK_NS = 900_000_000_000
 _EPOCH = date(1970, 1, 1)
-_DATE = re.compile(r"(\d{4})[./-](\d{2})[./-](\d{2})")
+_DATE = re.compile(r"(\d{4})[./-](\d{2})[./-](\d{2})", re.ASCII)
+# What int64 nanoseconds can hold, with room for offsets.
+_YEARS = range(1970, 2200)
 BAD = np.iinfo(np.int64).min
 """Marks a cell that is not a date or time of day."""
 
@@ -39,7 +41,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def dates_ns(cells: "pyarrow.Array") -> Int64Array:
-    """``YYYY.MM.DD`` cells as ns since 1970 of their midnight; BAD where a cell is no date.
+    """``YYYY.MM.DD`` cells (1970 to 2199) as ns since 1970 of their midnight; BAD for no date.
 
     Parameters
     ----------
@@ -101,7 +103,7 @@ def midnight_utc_ns(day: date, zone: ZoneInfo) -> int:
 
 def _date_ns(text: str | None) -> int:
     match = _DATE.fullmatch(text or "")
-    if match is None:
+    if match is None or int(match[1]) not in _YEARS:
         return int(BAD)
     try:
         return (date(int(match[1]), int(match[2]), int(match[3])) - _EPOCH).days * DAY_NS

@@ -172,7 +172,8 @@ class Mt5TickStream:
     def _wall_ns(self, table: "pyarrow.Table", chunk: Chunk) -> Int64Array:
         day_ns = dates_ns(table.column("<DATE>").combine_chunks())
         time_ns = times_ns(table.column("<TIME>").combine_chunks())
-        reject(day_ns == BAD, "<DATE> must be YYYY.MM.DD", chunk.line_of_row, self._path)
+        reject(day_ns == BAD, "<DATE> must be YYYY.MM.DD, 1970 to 2199", chunk.line_of_row,
+               self._path)
         reject(time_ns == BAD, "<TIME> must be HH:MM:SS.mmm", chunk.line_of_row, self._path)
         return day_ns + time_ns
 
@@ -192,6 +193,7 @@ class Mt5TickStream:
         side = np.zeros(table.num_rows, np.int64)
         if self.source.has_aggressor:
             bits = integers(table, "<FLAGS>")
+            reject(bits < 0, "<FLAGS> must be 0 or more", chunk.line_of_row, self._path, bits)
             is_trade &= (bits & _TRADE_BITS) != 0
             side = (((bits & TICK_FLAG_BUY) != 0).astype(np.int64)
                     - ((bits & TICK_FLAG_SELL) != 0).astype(np.int64))
