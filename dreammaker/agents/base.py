@@ -29,6 +29,8 @@ _ALLOWED: dict[AgentState, frozenset[AgentState]] = {
     AgentState.ERROR: frozenset({AgentState.STARTING, AgentState.STOPPED}),
 }
 
+_RUNNING, _PAUSED = AgentState.RUNNING, AgentState.PAUSED
+
 INBOX_LIMIT = 65_536
 """Messages an inbox holds at the most; more says that its agent is not being stepped."""
 
@@ -83,7 +85,9 @@ class Agent:
         self.outbox: deque[Message] = deque()
         self.metrics = AgentMetrics()
         self.last_error: Exception | None = None
-        self._handlers: dict[Topic, Handler] = {Topic.HEARTBEAT: self._heartbeat}
+        # Indexed by topic: hashing an enum member costs more than the handlers' own work.
+        self._handlers: list[Handler | None] = [None] * (max(Topic) + 1)
+        self.on(Topic.HEARTBEAT, self._heartbeat)
 
     def on(self, topic: Topic, handler: Handler) -> None:
         """Take a topic."""
@@ -126,7 +130,7 @@ class Agent:
 
     def deliver(self, message: Message) -> bool:
         """Put a message into the inbox; False where the agent does not take it now."""
-        if self.state not in (AgentState.RUNNING, AgentState.PAUSED):
+        if self.state is not _RUNNING and self.state is not _PAUSED:
             return False
         if len(self.inbox) >= INBOX_LIMIT:
             self.fail(OverflowError(f"{self.name}: inbox holds {INBOX_LIMIT} messages"))
@@ -140,14 +144,13 @@ class Agent:
 
         An exception in a handler ends the step with the agent in ERROR; it does not escape.
         """
-        if self.state is not AgentState.RUNNING:
+        if self.state is not _RUNNING:
             return 0
-        metrics = self.metrics
+        metrics, inbox, handlers, handled = self.metrics, self.inbox, self._handlers, 0
         metrics.last_step_ns = self.clock.now_ns
-        inbox, handled = self.inbox, 0
         for _ in range(len(inbox)):
             message = inbox.popleft()
-            handler = self._handlers.get(message.topic)
+            handler = handlers[message.topic]
             try:
                 if handler is None:
                     raise LookupError(f"{self.name} takes no {message.topic.name}")

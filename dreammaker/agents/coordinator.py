@@ -27,6 +27,7 @@ FLATTEN_TIMER = "flatten"
 FLATTEN_RETRY_NS = 5 * NS_PER_S
 MAX_RESTARTS = 5
 HEARTBEAT_NS = 5 * NS_PER_S
+_RUNNING, _ERROR = AgentState.RUNNING, AgentState.ERROR
 _CRITICAL = frozenset({Capability.GUARD, Capability.EXECUTE})
 
 
@@ -55,7 +56,9 @@ class Coordinator(Agent):
         self.decision_reasons: dict[Reason, int] = {}
         self.undelivered = 0
         self.failures: list[tuple[int, str, str]] = []
-        self._routes: dict[Capability, Agent] = {Capability.COORDINATE: self}
+        # Indexed by capability: hashing an enum member costs more than the delivery.
+        self._routes: list[Agent | None] = [None] * (max(Capability) + 1)
+        self._routes[Capability.COORDINATE] = self
         self._order: list[Agent] = [self]
         self._rows = self._empty_rows = empty_rows
         self._phases: list[tuple[int, Phase]] = []
@@ -73,7 +76,7 @@ class Coordinator(Agent):
         """Add an agent (also while running, when it is started at once)."""
         if agent.name in self.agents:
             raise ValueError(f"an agent named {agent.name} is registered already")
-        taken = [c.name for c in agent.capabilities if c in self._routes]
+        taken = [c.name for c in agent.capabilities if self._routes[c] is not None]
         if taken:
             raise ValueError(f"{agent.name}: {', '.join(taken)} is offered already")
         self.agents[agent.name] = agent
@@ -91,7 +94,7 @@ class Coordinator(Agent):
         agent = self.agents.pop(name)
         self._order.remove(agent)
         for capability in agent.capabilities:
-            del self._routes[capability]
+            self._routes[capability] = None
         if agent.state not in (AgentState.STOPPED, AgentState.INITIALIZED):
             agent.stop()
         self._note_state(agent)
@@ -99,7 +102,7 @@ class Coordinator(Agent):
 
     def discover(self, capability: Capability) -> Agent | None:
         """Agent that offers a capability, or None."""
-        return self._routes.get(capability)
+        return self._routes[capability]
 
     def topology(self) -> str:
         """Agents, states and what they offer, as text.
@@ -197,16 +200,18 @@ class Coordinator(Agent):
 
     def pump(self) -> None:
         """Step the agents until no message is left."""
+        order, route = self._order, self._route
         for _ in range(MAX_ROUNDS):
             busy = False
-            for agent in self._order:
-                if agent.inbox and agent.state is AgentState.RUNNING:
+            for agent in order:
+                if agent.inbox and agent.state is _RUNNING:
                     agent.step()
                     busy = True
-                while agent.outbox:
+                outbox = agent.outbox
+                while outbox:
                     busy = True
-                    self._route(agent.outbox.popleft())
-                if agent.state is AgentState.ERROR and agent.metrics.errors > 0:
+                    route(outbox.popleft())
+                if agent.state is _ERROR:
                     self._failed(agent)
             if not busy:
                 return
@@ -217,7 +222,7 @@ class Coordinator(Agent):
         self._stand_down(Reason.STOOD_DOWN)
 
     def _route(self, message: Message) -> bool:
-        agent = self._routes.get(message.to)
+        agent = self._routes[message.to]
         if agent is None or not agent.deliver(message):
             self.undelivered += 1
             if message.to in _CRITICAL:
@@ -336,7 +341,7 @@ class Coordinator(Agent):
 
     def _flatten(self) -> None:
         """Flatten through the agents where they run, without them where they do not."""
-        critical = [self._routes.get(capability) for capability in sorted(_CRITICAL)]
+        critical = [self._routes[capability] for capability in sorted(_CRITICAL)]
         if all(agent is not None and agent.state is AgentState.RUNNING for agent in critical):
             self._tell(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE,
                        Target(0, urgent=True))

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from dreammaker._ext.batch import scan
 from dreammaker.agents.base import Agent
-from dreammaker.domain.schema import EventArray, Kind, Phase
+from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 
@@ -30,14 +29,13 @@ class DataAgent(Agent):
 
     def _batch(self, message: Message) -> None:
         events: EventArray = message.payload
-        kind = events["kind"]
+        packets, trades, gaps, phases = scan(events)
         counts = self.counts
         counts.events += len(events)
-        counts.packets += int(np.count_nonzero(events["flags"] & 1))
-        counts.gaps += int(np.count_nonzero(kind == Kind.GAP))
-        counts.trades += int(np.count_nonzero((kind == Kind.TRADE) | (kind == Kind.ORDER_EXECUTE)))
-        phases = [(int(events["local_ns"][index]), Phase(int(events["aux"][index])))
-                  for index in np.flatnonzero(kind == Kind.SESSION).tolist()]
+        counts.packets += packets
+        counts.gaps += gaps
+        counts.trades += trades
         if phases:
-            self.send(MessageType.STATUS, Topic.PHASE, Capability.COORDINATE, phases)
+            self.send(MessageType.STATUS, Topic.PHASE, Capability.COORDINATE,
+                      [(time_ns, Phase(code)) for time_ns, code in phases])
         self.send(MessageType.DATA, Topic.EVENT_BATCH, Capability.COMPUTE_FEATURES, events)

@@ -19,8 +19,8 @@ from dreammaker.domain.schema import SCHEMA_VERSION
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCounts
 from dreammaker.store.eventlog import EventStore
-from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION, MemorySegment
-from dreammaker.store.segments import SegmentWriter, read_segment
+from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION
+from dreammaker.store.segments import MemorySegment, SegmentWriter, read_segment
 from dreammaker.store.session import HEADER_VERSION, damaged_files, read_json
 
 _VERSIONS = {"header_version": HEADER_VERSION, "journal_version": JOURNAL_VERSION,

@@ -1,14 +1,15 @@
 """Predictions, proposals, votes, and the clock that says when to decide."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker._ext.batch import decision_rows
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+
+class Prediction(NamedTuple):
     """A model's view of the next move.
 
     Parameters
@@ -23,8 +24,7 @@ class Prediction:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """What the primary model wants to hold.
 
     Parameters
@@ -53,8 +53,7 @@ class Ballot(IntEnum):
     ABSTAIN = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(NamedTuple):
     """A voter's ballot, with its reason in one word for the journal."""
 
     ballot: Ballot
@@ -80,36 +79,32 @@ class TimeDecisionClock:
     Boundaries are whole multiples of the interval since 1970 UTC, in local receive time. The
     choice depends on the rows alone, never on how they were cut into batches.
 
+    Parameters
+    ----------
+    interval_ns : int
+        Above 0.
+
     Examples
     --------
     >>> import numpy as np
     >>> clock = TimeDecisionClock(10)
-    >>> clock.select(np.array([3, 9, 12, 13])), clock.select(np.array([19, 31]))
-    (array([0, 2]), array([1]))
+    >>> clock.select(np.array([3, 9, 12, 13]), 4), clock.select(np.array([19, 31]), 2)
+    ([0, 2], [1])
     """
 
     def __init__(self, interval_ns: int) -> None:
         if interval_ns <= 0:
             raise ValueError(f"interval_ns must be above 0, was {interval_ns}")
         self.interval_ns = interval_ns
-        self._last = -(2**62)
+        self._last = -1
 
-    def select(self, local_ns: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Indices of the decision rows.
+    def select(self, local_ns: NDArray[np.int64], count: int) -> list[int]:
+        """Indices of the decision rows among the first ``count``.
 
         Parameters
         ----------
-        local_ns : int64 array, shape (rows,), non-decreasing
-
-        Returns
-        -------
-        intp array, shape (decisions,)
+        local_ns : int64 array, non-decreasing, from 0 on
+        count : int
         """
-        if local_ns.size == 0:
-            return np.empty(0, np.intp)
-        period = local_ns // self.interval_ns
-        previous = np.empty_like(period)
-        previous[0] = self._last
-        previous[1:] = period[:-1]
-        self._last = max(self._last, int(period[-1]))
-        return np.flatnonzero(period > previous)
+        found, self._last = decision_rows(local_ns, count, self.interval_ns, self._last)
+        return found

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-import numpy as np
-
 from dreammaker.domain.orders import ExecutionReport
 from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import NS_PER_S, LoopClock
@@ -158,8 +156,8 @@ class TickLoop:
         counts.batches += 1
         counts.events += len(events)
         counts.rows += rows.count
-        local_ns = rows.local_ns[: rows.count]
-        for index in self.decision_clock.select(local_ns).tolist():
+        local_ns = rows.local_ns
+        for index in self.decision_clock.select(local_ns, rows.count):
             due_ns = int(local_ns[index])
             market.reveal(index + 1)
             self._run_until(due_ns)
@@ -172,7 +170,7 @@ class TickLoop:
                                       market.bid_ticks, market.ask_ticks, market.features)
             self.director.on_decision()
         market.reveal(rows.count)
-        self._run_until(int(np.max(events["local_ns"])))
+        self._run_until(int(events["local_ns"][-1]))
 
     def _run_until(self, until_ns: int) -> None:
         """Deliver reports, phases and timers due by a time, in order."""

@@ -116,6 +116,8 @@ class MarketView:
 
     def data_age_ns(self, now_ns: int) -> int:
         """Time since the last record that had reached us by ``now_ns``."""
+        if now_ns == self.row_time_ns:
+            return 0
         local = self._event_local
         position = 0 if local is None else int(np.searchsorted(local, now_ns, side="right"))
         if local is not None and position:

@@ -1,8 +1,7 @@
 """Messages between agents: frozen, typed, carrying references and never copies."""
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class MessageType(IntEnum):
@@ -48,9 +47,8 @@ class Capability(IntEnum):
     EXECUTE = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message.
+class Message(NamedTuple):
+    """One message; a tuple, for it is made several times a decision.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ class FillModel(Protocol):
 class DecisionClock(Protocol):
     """Chooses the feature rows on which decisions are made."""
 
-    def select(self, local_ns: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Indices of the decision rows among rows with these local times."""
+    def select(self, local_ns: NDArray[np.int64], count: int) -> list[int]:
+        """Indices of the decision rows among the first ``count`` with these local times."""
         ...
 
 

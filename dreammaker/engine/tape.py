@@ -9,6 +9,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker._ext.batch import running_times
 from dreammaker.domain.schema import EventArray
 from dreammaker.engine.ports import Feed
 
@@ -87,8 +88,7 @@ class Tape:
         if events.shape[0] == 0:
             self._ended = True
             return False
-        key = "exch_ns" if self.read_ahead else "local_ns"
-        times = np.maximum.accumulate(np.maximum(events[key], self._venue_ns))
+        times = running_times(events, self.read_ahead, self._venue_ns)
         self._venue_ns = int(times[-1])
         self._strategy.append(events)
         self._venue.append((events, times))

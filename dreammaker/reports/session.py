@@ -220,7 +220,6 @@ def _assumptions(identity: dict[str, Any]) -> str:
 
 def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> str:
     """Mid with fills, position, and net result over time, as an embedded Plotly figure."""
-    import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
     if not len(curve.time_ns):
@@ -257,4 +256,5 @@ def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> st
 
 
 def _utc(time_ns: NDArray[np.int64]) -> list[str]:
-    return np.datetime_as_string(time_ns.astype("datetime64[ns]"), unit="ms").tolist()
+    return [str(text) for text in
+            np.datetime_as_string(time_ns.astype("datetime64[ns]"), unit="ms")]

@@ -7,6 +7,7 @@ and these records, under the header's.
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.orders import CancelOrder, ExecutionReport, OrderDenied, SubmitOrder
 from dreammaker.domain.schema import EVENT_DTYPE, EventArray
-from dreammaker.store.segments import SegmentWriter, record_bytes
+from dreammaker.store.segments import MemorySegment, SegmentWriter, record_bytes
 
 JOURNAL_VERSION = 1
 
@@ -39,6 +40,13 @@ DECISION_DTYPE = np.dtype([
     ("time_ns", "<i8"), ("exch_ns", "<i8"), ("event_count", "<i8"),
     ("bid_ticks", "<i8"), ("ask_ticks", "<i8"), ("features", "<f8", (FEATURE_COUNT,)),
 ])
+
+
+_ENTRY = struct.Struct("<8q2d2HhH")
+_DECISION = struct.Struct("<5q")
+_NAN = float("nan")
+assert _ENTRY.size == JOURNAL_DTYPE.itemsize
+assert _DECISION.size + 8 * FEATURE_COUNT == DECISION_DTYPE.itemsize
 
 
 class Entry(IntEnum):
@@ -74,8 +82,6 @@ class Journal:
 
     def __init__(self, folder: Path | None = None, *, keep_events: bool = False) -> None:
         self._item = 0
-        self._one = np.zeros(1, JOURNAL_DTYPE)
-        self._row = np.zeros(1, DECISION_DTYPE)
         self._event_digest = hashlib.sha256()
         self.event_count = 0
         self.entries: _Sink = _sink(folder, "journal.arrow", JOURNAL_DTYPE)
@@ -95,10 +101,11 @@ class Journal:
               order_id: int = 0, price_ticks: int = 0, qty_lots: int = 0, x: int = 0, y: int = 0,
               a: float = 0.0, b: float = 0.0) -> None:
         """Append one record."""
-        self._one[0] = (self._item, time_ns, event_count, order_id, price_ticks, qty_lots, x, y,
-                        a if a == a else np.nan, b if b == b else np.nan, kind, code, side, 0)
+        # NaN has many bit patterns; the journal knows one.
+        self.entries.append_packed(_ENTRY.pack(
+            self._item, time_ns, event_count, order_id, price_ticks, qty_lots, x, y,
+            a if a == a else _NAN, b if b == b else _NAN, kind, code, side, 0))
         self._item += 1
-        self.entries.append(self._one)
 
     def report(self, report: ExecutionReport, time_ns: int, event_count: int) -> None:
         """Append a report as the loop took it."""
@@ -129,11 +136,9 @@ class Journal:
     def decision_row(self, time_ns: int, exch_ns: int, event_count: int, bid_ticks: int,
                      ask_ticks: int, features: NDArray[np.float64]) -> None:
         """Append the feature row on which a decision is made."""
-        row = self._row
-        row["time_ns"], row["exch_ns"], row["event_count"] = time_ns, exch_ns, event_count
-        row["bid_ticks"], row["ask_ticks"] = bid_ticks, ask_ticks
-        row["features"][0] = features
-        self.decisions.append(row)
+        self.decisions.append_packed(
+            _DECISION.pack(time_ns, exch_ns, event_count, bid_ticks, ask_ticks)
+            + features.tobytes())
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
@@ -149,48 +154,17 @@ class Journal:
 
     def digests(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """The chains' hashes and counts, and the journal hash over them and the header."""
-        events = self._events.digest if self._events is not None else self._event_digest
+        events = self._events if self._events is not None else self._event_digest
         parts: dict[str, Any] = {
             "header": canonical_hash(header),
             "events": events.hexdigest(),
-            "decisions": self.decisions.digest.hexdigest(),
-            "entries": self.entries.digest.hexdigest(),
+            "decisions": self.decisions.hexdigest(),
+            "entries": self.entries.hexdigest(),
             "event_count": self.event_count,
             "decision_count": self.decisions.count,
             "entry_count": self.entries.count,
         }
         return {**parts, "journal": canonical_hash(parts)}
-
-
-class MemorySegment:
-    """Records in memory, with the same chain as a written segment."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype, self.count = dtype, 0
-        self.digest = hashlib.sha256()
-        self._data = np.zeros(1024, dtype)
-
-    def append(self, records: NDArray[np.void]) -> None:
-        """Append records."""
-        self.digest.update(record_bytes(records))
-        needed = self.count + len(records)
-        if needed > len(self._data):
-            grown = np.zeros(max(needed, 2 * len(self._data)), self.dtype)
-            grown[: self.count] = self._data[: self.count]
-            self._data = grown
-        self._data[self.count:needed] = records
-        self.count = needed
-
-    @property
-    def records(self) -> NDArray[np.void]:
-        """What was appended."""
-        return self._data[: self.count]
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 _Sink = SegmentWriter | MemorySegment

@@ -35,7 +35,73 @@ def _arrow_schema(dtype: np.dtype[Any]) -> Any:
     return pa.schema(fields)
 
 
-class SegmentWriter:
+class _Chain:
+    """Packed records in a growing buffer, chained into a digest when they leave it."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._chained = 0
+        self._taken = 0
+
+    @property
+    def count(self) -> int:
+        """Records appended so far."""
+        return (self._taken + len(self.buffer)) // self.dtype.itemsize
+
+    def append(self, records: NDArray[np.void]) -> None:
+        """Append records of the dtype."""
+        self.append_packed(record_bytes(records))
+
+    def append_packed(self, record: bytes | memoryview) -> None:
+        """Append the bytes of one or more packed records."""
+        self.buffer += record
+
+    def hexdigest(self) -> str:
+        """SHA-256 over all records' bytes in order, however they were cut into batches."""
+        self._chain()
+        return self._digest.hexdigest()
+
+    def _chain(self) -> None:
+        with memoryview(self.buffer) as view:
+            self._digest.update(view[self._chained:])
+        self._chained = len(self.buffer)
+
+    def _take(self) -> NDArray[np.void]:
+        """Empty the buffer into an array."""
+        self._chain()
+        records = np.frombuffer(bytes(self.buffer), self.dtype)
+        self._taken += len(self.buffer)
+        self._chained = 0
+        self.buffer.clear()
+        return records
+
+
+class MemorySegment(_Chain):
+    """Records kept in memory, with the same chain as a written segment.
+
+    Examples
+    --------
+    >>> segment = MemorySegment(np.dtype("<i8"))
+    >>> segment.append(np.arange(3))
+    >>> segment.count, segment.records.tolist()
+    (3, [0, 1, 2])
+    """
+
+    @property
+    def records(self) -> NDArray[np.void]:
+        """A copy of what was appended."""
+        return np.frombuffer(bytes(self.buffer), self.dtype)
+
+    def flush(self) -> None:
+        """Nothing is waiting to be written."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class SegmentWriter(_Chain):
     """Appends packed records to an Arrow IPC stream and chains their hash.
 
     Parameters
@@ -47,19 +113,18 @@ class SegmentWriter:
     batch : int
         Records that are written at once.
 
-    Attributes
-    ----------
-    digest : hashlib object
-        SHA-256 over the records' bytes in order: independent of how they were cut into batches.
+    Raises
+    ------
+    StoreError
+        If the file cannot be created or written.
     """
 
     def __init__(self, path: Path, dtype: np.dtype[Any], batch: int = 65_536) -> None:
         import pyarrow as pa
 
-        self.path, self.dtype, self.count = path, dtype, 0
-        self.digest = hashlib.sha256()
-        self._buffer = np.zeros(batch, dtype)
-        self._filled = 0
+        super().__init__(dtype)
+        self.path = path
+        self._full = batch * dtype.itemsize
         self._schema = _arrow_schema(dtype)
         try:
             self._file = path.open("xb")
@@ -68,26 +133,19 @@ class SegmentWriter:
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._writer = pa.ipc.new_stream(self._file, self._schema, options=options)
 
-    def append(self, records: NDArray[np.void]) -> None:
-        """Append records of the writer's dtype."""
-        self.digest.update(record_bytes(records))
-        self.count += len(records)
-        start = 0
-        while start < len(records):
-            taken = min(len(records) - start, len(self._buffer) - self._filled)
-            self._buffer[self._filled:self._filled + taken] = records[start:start + taken]
-            self._filled += taken
-            start += taken
-            if self._filled == len(self._buffer):
-                self.flush()
+    def append_packed(self, record: bytes | memoryview) -> None:
+        """Append the bytes of one or more packed records; a full buffer is written."""
+        self.buffer += record
+        if len(self.buffer) >= self._full:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is buffered and hand it to the operating system."""
-        if not self._filled:
+        if not self.buffer:
             return
         import pyarrow as pa
 
-        part = self._buffer[: self._filled]
+        part = self._take()
         columns = []
         for field in self._schema:
             values = np.ascontiguousarray(part[field.name])
@@ -96,7 +154,6 @@ class SegmentWriter:
                 columns.append(pa.FixedSizeListArray.from_arrays(flat, values.shape[1]))
             else:
                 columns.append(pa.array(values))
-        self._filled = 0
         try:
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
             self._file.flush()

@@ -1,0 +1,221 @@
+"""The loop: message hop, tick to order, whole sessions, and the memory of 10 000 ticks.
+
+Run ``python benchmarks/bench_loop.py [--minutes M]``. Goals are those of the design: a hop of at
+most 0.5 us, tick to order p99 of at most 50 us (from the poll's return to the intent, before its
+durable commit, which is shown apart), at most 5 MB above the idle process for 10 000 ticks.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from _bench import conditions, print_table, timed_together
+
+from dreammaker.adapters import LogFeed
+from dreammaker.agents.base import Agent
+from dreammaker.assembly.config import parse_config
+from dreammaker.assembly.session import Session
+from dreammaker.assembly.sources import open_source
+from dreammaker.domain.orders import OrderType, SubmitOrder, TimeInForce
+from dreammaker.engine.clock import LoopClock
+from dreammaker.engine.messages import Capability, Message, MessageType, Topic
+from dreammaker.store.eventlog import EventLog
+from dreammaker.store.orders_db import OrdersDb
+
+HOPS = 20_000
+HOP_GOAL_US = 0.5
+ORDER_GOAL_US = 50.0
+MEMORY_GOAL_MB = 5.0
+
+
+def message_hop() -> list[list[object]]:
+    """One message, built beforehand: into an inbox, and handled."""
+    agent = Agent("receiver", LoopClock(), Capability.PREDICT)
+    seen = []
+    agent.on(Topic.DECISION_ROW, seen.append)
+    agent.start()
+    message = Message(MessageType.DATA, Topic.DECISION_ROW, "bench", Capability.PREDICT, None, 0)
+
+    def one_by_one() -> int:
+        seen.clear()
+        deliver, step = agent.deliver, agent.step
+        for _ in range(HOPS):
+            deliver(message)
+            step()
+        return len(seen)
+
+    def in_bulk() -> int:
+        seen.clear()
+        deliver, step = agent.deliver, agent.step
+        for _ in range(HOPS // 100):
+            for _ in range(100):
+                deliver(message)
+            step()
+        return len(seen)
+
+    def plain_deque() -> int:
+        queue: deque[Message] = deque()
+        handled = 0
+        for _ in range(HOPS):
+            queue.append(message)
+            queue.popleft()
+            handled += 1
+        return handled
+
+    def asyncio_queue() -> int:
+        async def hops() -> int:
+            queue: asyncio.Queue[Message] = asyncio.Queue()
+            handled = 0
+            for _ in range(HOPS):
+                await queue.put(message)
+                await queue.get()
+                handled += 1
+            return handled
+        return asyncio.run(hops())
+
+    works = [one_by_one, in_bulk, plain_deque, asyncio_queue]
+    assert all(work() == HOPS for work in works)
+    names = ["hop, delivered and stepped singly", "hop, a hundred a step",
+             "  peer: deque append + popleft", "  peer: asyncio.Queue put + get"]
+    rows = []
+    for name, timing in zip(names, timed_together(works), strict=True):
+        microseconds = timing.median / HOPS * 1e6
+        goal = verdict(microseconds, HOP_GOAL_US) if "peer" not in name else ""
+        rows.append([name, microseconds, "us", goal])
+    return rows
+
+
+def tick_to_order(minutes: float) -> list[list[object]]:
+    """From a poll's return to the intent, in a loop that polls packet by packet."""
+    config = parse_config({
+        "simulation": {"session_minutes": minutes}, "data": {"batch_events": 16},
+        "model": {"entry_threshold": 0.2, "exit_threshold": 0.1, "min_hold_s": 0.0,
+                  "decision_interval_s": 0.2},
+        "risk": {"max_daily_loss": 1e9, "max_orders_per_minute": 100_000,
+                 "max_orders_per_second": 1000, "entry_start_minutes_after_open": 0.0,
+                 "entry_stop_minutes_before_close": 0.1, "flatten_minutes_before_close": 0.1}})
+    # The market is generated beforehand: a poll returns what is there already.
+    source = open_source(config)
+    parts = []
+    while len(part := source.feed.read(65_536)):
+        parts.append(part)
+    log = EventLog.of(np.concatenate(parts), source.feed.instrument, source.feed.source)
+    session = Session(config, replace(source, feed=LogFeed(log)))
+    polled_ns = 0
+    waits: list[int] = []
+    next_batch, intent = session.tape.next_batch, session.context.orders_db.intent
+
+    def poll():
+        nonlocal polled_ns
+        batch = next_batch()
+        polled_ns = time.perf_counter_ns()
+        return batch
+
+    def intended(order: SubmitOrder) -> None:
+        waits.append(time.perf_counter_ns() - polled_ns)
+        intent(order)
+
+    session.tape.next_batch = poll
+    session.context.orders_db.intent = intended
+    result = session.run()
+    assert result.summary["orders"] == len(waits) > 100
+    p50, p99 = (float(np.percentile(waits, q)) / 1e3 for q in (50, 99))
+    return [["tick to order, median", p50, "us", f"{len(waits)} orders"],
+            ["tick to order, p99", p99, "us", verdict(p99, ORDER_GOAL_US)],
+            ["  durable commit of an intent, median", durable_commit_us(), "us", "apart"]]
+
+
+def durable_commit_us() -> float:
+    """An intent with synchronous=FULL on this machine's disk."""
+    order = SubmitOrder(1, 1, OrderType.MARKET, TimeInForce.DAY, 1, 26_000, 0)
+    times = []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        store = OrdersDb(Path(folder) / "orders.sqlite", durable=True)
+        for number in range(1, 201):
+            one = SubmitOrder(number, order.side, order.order_type, order.tif, order.qty_lots,
+                              order.price_ticks, 0)
+            start = time.perf_counter_ns()
+            store.intent(one)
+            times.append(time.perf_counter_ns() - start)
+        store.close()
+    return float(np.median(times)) / 1e3
+
+
+def session_speed(minutes: float) -> list[list[object]]:
+    """Whole sessions in memory: generator, features, agents, venue, journal."""
+    rows: list[list[object]] = []
+    for batch in (64, 4096):
+        config = parse_config({"simulation": {"session_minutes": minutes},
+                               "data": {"batch_events": batch}})
+        session = Session(config, open_source(config))
+        start = time.perf_counter()
+        result = session.run()
+        seconds = time.perf_counter() - start
+        counts = result.summary["counts"]
+        rows.append([f"simulated session, batches of {batch}",
+                     seconds / counts["events"] * 1e9, "ns a record",
+                     f"{counts['events']:,} records, {counts['decisions']:,} decisions"])
+    return rows
+
+
+_MEMORY = """
+import json
+from datetime import date
+from pathlib import Path
+import numpy as np
+from dreammaker.domain.instrument import Instrument
+from dreammaker.features.config import FeatureConfig
+from dreammaker.features.pipeline import FeaturePipeline, FeatureRows
+from dreammaker.simulation import SimulatedMarket, SimulationConfig
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+market = SimulatedMarket(SimulationConfig(), Instrument.win(), date(2026, 3, 2), 1)
+events = market.next_events(10_000)
+del events
+idle = resident()
+buffer = market.next_events(10_000).copy()
+rows = FeatureRows(10_000)
+pipeline = FeaturePipeline(FeatureConfig(), market.instrument, market.source)
+pipeline.process(buffer, rows)
+print(json.dumps({"rows": rows.count, "bytes": resident() - idle}))
+"""
+
+
+def buffer_memory() -> list[list[object]]:
+    """10 000 records, their rows and the pipeline's state, above the idle process."""
+    if not Path("/proc/self/statm").exists():
+        return [["memory of 10 000 ticks", "-", "MB", "needs /proc"]]
+    done = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, text=True,
+                          check=True)
+    megabytes = json.loads(done.stdout)["bytes"] / 1e6
+    return [["memory of 10 000 ticks", megabytes, "MB", verdict(megabytes, MEMORY_GOAL_MB)]]
+
+
+def verdict(value: float, goal: float) -> str:
+    """Whether a figure stays within its goal."""
+    return f"goal {goal:g}: {'reached' if value <= goal else f'missed by {value / goal - 1:.0%}'}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=20.0)
+    options = parser.parse_args()
+    print(conditions())
+    print_table("The loop, one core", ["what", "value", "unit", "goal"],
+                [*message_hop(), *tick_to_order(options.minutes), *buffer_memory(),
+                 *session_speed(options.minutes)])
+
+
+if __name__ == "__main__":
+    main()
