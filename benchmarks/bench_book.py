@@ -1,8 +1,9 @@
 """Order book: nanoseconds an event for apply + best prices, beside a plain C floor.
 
 Run ``python benchmarks/bench_book.py [--events N] [--runs R]``. Both write the best bid and ask
-(ticks and lots) after every record and the arrays are asserted equal before anything is timed. The
-kernel keeps ten levels a side besides; the floor keeps the best price only.
+(ticks and lots) after every record and the arrays are asserted equal before anything is timed.
+Beside it: the kernel without a look at the book, and with ten levels a side written after every
+record. The floor covers the stream's whole price range with one dense array a side.
 """
 
 import argparse
@@ -85,14 +86,21 @@ def compare(name: str, events: np.ndarray, floor, runs: int) -> tuple[list[objec
     def alone():
         BookKernel().apply(events)
 
+    deep = np.zeros((2, count, 2, 10), np.int32)
+
+    def ten_levels():
+        BookKernel().frames(events, deep[0], deep[1], every_record=True)
+
     kernel()
     plain()
     assert np.array_equal(ours, theirs), f"{name}: kernel and floor disagree"
-    kernel_time, floor_time, alone_time = (t.median / count * 1e9
-                                           for t in timed_together([kernel, plain, alone],
-                                                                   runs=runs))
+    kernel_time, floor_time, alone_time, deep_time = (
+        timing.median / count * 1e9
+        for timing in timed_together([kernel, plain, alone, ten_levels], runs=runs))
+    assert np.array_equal(deep[..., :1], ours), f"{name}: ten levels and the best disagree"
     ratio = kernel_time / floor_time
-    return [name, f"{count:,}", kernel_time, alone_time, floor_time, f"{ratio:.2f}x"], ratio
+    return [name, f"{count:,}", kernel_time, floor_time, f"{ratio:.2f}x", alone_time,
+            deep_time], ratio
 
 
 def market_log() -> np.ndarray | None:
@@ -112,7 +120,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args()
     print(conditions())
-    header = ["stream", "records", "apply+best ns", "apply ns", "C floor ns", "ratio"]
+    header = ["stream", "records", "apply+best ns", "C floor ns", "ratio", "apply ns",
+              "apply+ten levels ns"]
     with c_floor("floor_book.c") as library:
         floor = library.floor_book
         floor.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_int32,

@@ -12,8 +12,8 @@ record's word: its side, price and quantity, but never more than the level holds
 such an order adds it at its new place; where it was before cannot be known.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
-from libc.stdlib cimport free, qsort, realloc
-from libc.string cimport memset
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memset
 
 from dreammaker._ext.ladder cimport (DM_UNLIKELY, LADDER_TICKS, key_of, level_t, side_below,
                                      side_count, side_free, side_get, side_init, side_is_sound,
@@ -23,6 +23,7 @@ from dreammaker._ext.order_map cimport (order_find, order_map_clear, order_map_f
 from dreammaker._ext.schema cimport (BAR, CLEAR, F_HIDDEN, F_LAST, F_OFF_GRID, F_SNAP_BEGIN,
                                      F_SNAP_END, LEVEL_SET, ORDER_ADD, ORDER_CANCEL, ORDER_EXECUTE,
                                      ORDER_MODIFY, SNAPSHOT, event_t)
+from dreammaker._ext.staging cimport stage_level, staging_free, staging_sort, staging_t
 
 
 cdef int book_init(book_t* book) noexcept nogil:
@@ -39,8 +40,7 @@ cdef void book_free(book_t* book) noexcept nogil:
     cdef int i
     for i in range(2):
         side_free(&book.sides[i])
-        free(book.staging[i].levels)
-        book.staging[i].levels = NULL
+        staging_free(&book.staging[i])
     order_map_free(&book.orders)
     free(book.changes)
     book.changes = NULL
@@ -251,23 +251,6 @@ cdef int _clear(book_t* book) noexcept nogil:
     return _replace(book)
 
 
-cdef int _stage(staging_t* staging, int32_t key, int32_t qty) noexcept nogil:
-    cdef int64_t wanted
-    cdef staged_t* grown
-    if staging.count == staging.capacity:
-        wanted = 2 * staging.capacity + 32
-        grown = <staged_t*>realloc(staging.levels, <size_t>wanted * sizeof(staged_t))
-        if grown == NULL:
-            return BOOK_NO_MEMORY
-        staging.levels = grown
-        staging.capacity = wanted
-    staging.levels[staging.count].key = key
-    staging.levels[staging.count].qty = qty
-    staging.levels[staging.count].position = staging.count
-    staging.count += 1
-    return 0
-
-
 cdef int _apply_snapshot(book_t* book, const event_t* event) noexcept nogil:
     cdef side_t* side
     cdef bint begins = (event.flags & F_SNAP_BEGIN) != 0
@@ -284,8 +267,8 @@ cdef int _apply_snapshot(book_t* book, const event_t* event) noexcept nogil:
         book.oddities.unknown_quantity += 1
     elif event.side != 0:
         side = &book.sides[event.side < 0]
-        if _stage(&book.staging[event.side < 0], key_of(side, event.price_ticks),
-                  event.qty_lots) != 0:
+        if stage_level(&book.staging[event.side < 0], key_of(side, event.price_ticks),
+                       event.qty_lots) != 0:
             return BOOK_NO_MEMORY
     elif event.qty_lots != 0:
         book.oddities.no_side += 1
@@ -296,41 +279,6 @@ cdef int _apply_snapshot(book_t* book, const event_t* event) noexcept nogil:
             return fault
         book.in_snapshot = False
     return 0
-
-
-cdef int _by_key(const void* a, const void* b) noexcept nogil:
-    cdef const staged_t* first = <const staged_t*>a
-    cdef const staged_t* second = <const staged_t*>b
-    if first.key != second.key:
-        return 1 if first.key > second.key else -1
-    return 1 if first.position > second.position else -1
-
-
-cdef void _sort_staging(book_t* book, staging_t* staging) noexcept nogil:
-    # Ascending keys, one record a price; polled depth comes best first and is only turned round.
-    cdef staged_t* levels = staging.levels
-    cdef int64_t i
-    cdef int64_t kept = 0
-    cdef bint descending = True
-    cdef staged_t held
-    for i in range(1, staging.count):
-        if levels[i].key >= levels[i - 1].key:
-            descending = False
-            break
-    if descending:
-        for i in range(staging.count // 2):
-            held = levels[i]
-            levels[i] = levels[staging.count - 1 - i]
-            levels[staging.count - 1 - i] = held
-        return
-    qsort(levels, <size_t>staging.count, sizeof(staged_t), _by_key)
-    for i in range(staging.count):
-        if i + 1 < staging.count and levels[i + 1].key == levels[i].key:
-            book.oddities.repeated_level += 1
-        else:
-            levels[kept] = levels[i]
-            kept += 1
-    staging.count = kept
 
 
 cdef int _replace(book_t* book) noexcept nogil:
@@ -349,7 +297,7 @@ cdef int _replace(book_t* book) noexcept nogil:
     for which in range(2):
         side = &book.sides[which]
         staging = &book.staging[which]
-        _sort_staging(book, staging)
+        book.oddities.repeated_level += staging_sort(staging)
         _delete_unstaged(book, side, staging)
         # Best first: a book that jumps away moves the window once.
         for i in range(staging.count - 1, -1, -1):
@@ -386,12 +334,28 @@ cdef int64_t book_apply_many(book_t* book, const event_t* events, int64_t count,
     return count
 
 
+cdef inline void _write_row(const frame_t* frame, int32_t* ticks, int32_t* qty,
+                            int64_t levels) noexcept nogil:
+    cdef size_t size = <size_t>levels * sizeof(int32_t)
+    if levels == FRAME_LEVELS:
+        # The compiler knows these sizes and calls nothing.
+        memcpy(ticks, frame.bid_ticks, FRAME_LEVELS * sizeof(int32_t))
+        memcpy(&ticks[FRAME_LEVELS], frame.ask_ticks, FRAME_LEVELS * sizeof(int32_t))
+        memcpy(qty, frame.bid_qty, FRAME_LEVELS * sizeof(int32_t))
+        memcpy(&qty[FRAME_LEVELS], frame.ask_qty, FRAME_LEVELS * sizeof(int32_t))
+        return
+    memcpy(ticks, frame.bid_ticks, size)
+    memcpy(&ticks[levels], frame.ask_ticks, size)
+    memcpy(qty, frame.bid_qty, size)
+    memcpy(&qty[levels], frame.ask_qty, size)
+
+
 cdef int64_t book_apply_frames(book_t* book, const event_t* events, int64_t count, int32_t* ticks,
                                int32_t* qty, int64_t levels, bint every_record, int64_t* rows,
                                int* fault) noexcept nogil:
     cdef const frame_t* frame = &book.frame
     cdef uint32_t mask = 0 if every_record else F_LAST
-    cdef int64_t i, level
+    cdef int64_t i
     cdef int64_t row = 0
     cdef int code = 0
     for i in range(count):
@@ -407,11 +371,7 @@ cdef int64_t book_apply_frames(book_t* book, const event_t* events, int64_t coun
                 qty[2 * row + 1] = book_ask_qty(book)
             else:
                 book_refresh(book)
-                for level in range(levels):
-                    ticks[2 * levels * row + level] = frame.bid_ticks[level]
-                    ticks[2 * levels * row + levels + level] = frame.ask_ticks[level]
-                    qty[2 * levels * row + level] = frame.bid_qty[level]
-                    qty[2 * levels * row + levels + level] = frame.ask_qty[level]
+                _write_row(frame, &ticks[2 * levels * row], &qty[2 * levels * row], levels)
             row += 1
     rows[0] = row
     fault[0] = code

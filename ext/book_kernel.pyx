@@ -242,6 +242,11 @@ cdef class BookKernel:
         return self.book.orders.count
 
     @property
+    def order_capacity(self):
+        """Number of orders the table has slots for; it follows the most orders alive at once."""
+        return self.book.orders.mask + 1
+
+    @property
     def counters(self):
         """Counts of oddities since the book was made, by name; see `oddities_t` in book.pxd."""
         return dict(self.book.oddities)

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 from dreammaker._ext.ladder cimport side_best_qty, side_refresh, side_t
 from dreammaker._ext.order_map cimport order_map_t
 from dreammaker._ext.schema cimport event_t
+from dreammaker._ext.staging cimport staging_t
 
 cdef enum:
     FRAME_LEVELS = 10
@@ -32,16 +33,6 @@ cdef struct change_t:
     int32_t side              # +1 bid, -1 ask
     int32_t old_qty
     int32_t new_qty
-
-cdef struct staged_t:
-    int32_t key
-    int32_t qty
-    int64_t position          # within the snapshot: of two records for one price the later counts
-
-cdef struct staging_t:
-    staged_t* levels
-    int64_t count
-    int64_t capacity
 
 cdef struct oddities_t:
     # Strange but not damaged: the record is applied as far as it makes sense, and counted.

@@ -1,8 +1,11 @@
 """What a book has to do, record by record: one contract for the kernel and its naive twin."""
 
+import doctest
+
 import numpy as np
 import pytest
 
+from dreammaker._ext import book_kernel, ofi
 from dreammaker._ext.book_kernel import BookFaultError, BookKernel
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind
 from tests.kernels.naive_book import NaiveBook, NaiveFaultError
@@ -344,6 +347,28 @@ def test_frames_with_arrays_that_do_not_fit_then_nothing_is_applied():
         kernel.apply(np.zeros(3))
     assert kernel.applied_count == 0
     assert kernel.best() == (None, None)
+
+
+def test_orders_that_come_and_go_then_the_table_keeps_its_size():
+    kernel = BookKernel()
+    rows = np.zeros(200_000, EVENT_DTYPE)
+    rows["kind"] = np.tile([Kind.ORDER_ADD, Kind.ORDER_CANCEL], 100_000)
+    rows["order_id"] = np.repeat(np.random.default_rng(1).permutation(100_000) + 1, 2) * 4_096
+    rows["side"], rows["price_ticks"] = BID, 100
+    rows["qty_lots"] = np.tile([3, -1], 100_000)
+    before = kernel.order_capacity
+    kernel.apply(rows)
+    assert kernel.order_count == 0
+    assert kernel.order_capacity == before
+    kernel.apply(rows[::2].copy())
+    assert kernel.order_count == 100_000
+    assert kernel.order_capacity < 4 * 100_000
+    assert kernel.best() == ((100, 300_000), None)
+
+
+@pytest.mark.parametrize("module", [book_kernel, ofi])
+def test_examples_in_the_docstrings(module):
+    assert doctest.testmod(module).failed == 0
 
 
 def test_no_events_at_all():
