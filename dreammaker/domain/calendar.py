@@ -9,7 +9,8 @@ before, at 17:55, and at 18:25 while New York's markets close an hour later by S
 
 * from November 2018: while the United States are on standard time;
 * 2015-12-21 to 2016-03-13, 2016-10-17 to 2017-03-12, 2017-10-16 to 2018-03-11: as traded (the
-  exchange followed Brazil's own summer time then); read from recorded bars;
+  exchange followed Brazil's own summer time then); read from recorded half-hour bars, which
+  tell the close to within half an hour;
 * earlier: taken as 17:55; not verified.
 
 Currency futures (DOL, WDO) close five minutes after index futures (18:00 or 18:30) without a call.

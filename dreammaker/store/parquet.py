@@ -150,9 +150,13 @@ class DayFileWriter:
                  else np.concatenate(self._pending))
         self._pending, self._pending_count = [], 0
         self._digest.update(block.view(np.uint8).data)
-        columns = [pa.array(np.ascontiguousarray(block[name])) for name in EVENT_DTYPE.names or ()]
+        schema = _arrow_schema()
+        # From buffers, not pa.array(): that would import pandas.
+        columns = [pa.Array.from_buffers(
+            field.type, len(block), [None, pa.py_buffer(np.ascontiguousarray(block[field.name]))])
+            for field in schema]
         try:
-            self._writer.write_table(pa.Table.from_arrays(columns, schema=_arrow_schema()))
+            self._writer.write_table(pa.Table.from_arrays(columns, schema=schema))
         except OSError as error:
             raise StoreError(f"{self.target} cannot be written: {error}") from None
         self.record_count += len(block)
@@ -183,7 +187,12 @@ def read_blocks(path: Path) -> Iterator[EventArray]:
             table = file.read_row_group(index)
             block = np.empty(table.num_rows, EVENT_DTYPE)
             for name in EVENT_DTYPE.names or ():
-                block[name] = table.column(name).to_numpy()
+                # From buffers, not to_numpy(): that would import pandas.
+                column, at = table.column(name), 0
+                for part in column.chunks:
+                    values = np.frombuffer(part.buffers()[1], EVENT_DTYPE[name])
+                    block[name][at:at + len(part)] = values[part.offset:part.offset + len(part)]
+                    at += len(part)
             yield block
 
 

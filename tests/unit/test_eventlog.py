@@ -1,5 +1,7 @@
 """The archive: round trips, atomic writes, damage, versions, caches, names."""
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -231,6 +233,25 @@ def test_day_of_a_log_when_computed_then_exchange_time_zone() -> None:
     assert EventLog.of(events, Instrument.named("GOOG"), SOURCE).day == date(2026, 11, 18)
     utc = Instrument("BTCUSDT", 0.1, 1, exchange_zone="UTC")
     assert EventLog.of(events, utc, SOURCE).day == date(2026, 11, 19)
+
+
+def test_archive_when_written_and_read_then_pandas_stays_unloaded(tmp_path: Path) -> None:
+    program = (
+        "import sys, numpy as np\n"
+        "import dreammaker.data\n"
+        "from datetime import date\n"
+        "from dreammaker.store import EventLog, EventStore\n"
+        "from dreammaker.domain.instrument import Instrument\n"
+        "from dreammaker.domain.schema import EVENT_DTYPE\n"
+        "from dreammaker.domain.source import SourceProfile\n"
+        "log = EventLog.of(np.zeros(9, EVENT_DTYPE), Instrument.win(),\n"
+        "                  SourceProfile('x', 0, False), day=date(2026, 11, 19))\n"
+        "EventStore(sys.argv[1]).save(log)\n"
+        "assert len(EventLog.open(sys.argv[1], 'WIN', log.day)) == 9\n"
+        "print('pandas' in sys.modules)\n")
+    result = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True,
+                            text=True, check=True)
+    assert result.stdout.strip() == "False"
 
 
 def test_quality_when_days_are_combined_then_sums_and_extremes() -> None:
