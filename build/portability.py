@@ -1,11 +1,10 @@
 """Same journal on Linux and on Windows: builds for Windows under Wine, and compares.
 
 ``python build/portability.py``, with a Python in which the project and its ``dev`` extra are
-installed. It
-builds the kernels of this system, cross-compiles those of Windows, imports them all under Wine,
-and runs one fixed simulated session on this system, on this system with the wide instruction sets
-masked, and under Wine. The exit status
-is 0 only if all digests and summaries are equal. See ``build/README.md``.
+installed. It builds the kernels of this system, cross-compiles those of Windows, imports them all
+under Wine, and runs one fixed simulated session on this system, on this system with the wide
+instruction sets masked, and under Wine. The exit status is 0 only if all digests and summaries are
+equal. See ``build/README.md``.
 """
 
 import argparse

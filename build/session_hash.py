@@ -38,7 +38,10 @@ def session(minutes: float, seed: int, batch_events: int, folder: Path | None) -
         "run": {"mode": "simulated", "seed": seed},
         "simulation": {"session_minutes": minutes},
         "data": {"batch_events": batch_events},
-        # A session this short must be allowed to trade until near its end.
+        # Trade much, whatever the defaults are: passive entries that wait in the queue, exits that
+        # cross, and a session this short open for entries until near its end.
+        "model": {"entry_threshold": 1.0, "exit_threshold": 0.5, "min_hold_s": 2.0},
+        "execution": {"entry_style": "near_touch", "exit_style": "far_touch", "order_lots": 2},
         "risk": {"entry_stop_minutes_before_close": 5.0, "flatten_minutes_before_close": 2.0},
     }, "session_hash")
     if folder is not None:

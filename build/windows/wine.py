@@ -21,7 +21,7 @@ def windows_path(path: Path) -> str:
     Examples
     --------
     >>> windows_path(Path("/a/b.py"))
-    'Z:\\\\a\\\\b.py'
+    'Z:\\a\\b.py'
     """
     return "Z:" + str(path.absolute()).replace("/", "\\")
 
