@@ -125,6 +125,7 @@ cdef inline void side_put_cell(side_t* side, int64_t cell, int32_t qty) noexcept
 cdef inline int side_set(side_t* side, int32_t key, int32_t qty, int32_t* old) noexcept nogil:
     # Sets the total at a price (0 deletes). 0, or -1 without memory.
     cdef int64_t cell = <int64_t>key - side.base
+    cdef uint64_t worse
     cdef int32_t held
     if DM_UNLIKELY(<uint64_t>cell >= LADDER_TICKS):
         return side_set_far(side, key, qty, old)
@@ -137,7 +138,12 @@ cdef inline int side_set(side_t* side, int32_t key, int32_t qty, int32_t* old) n
         if qty != 0:
             side.best = max(side.best, key)
         elif key == side.best:
-            side_find_best(side)
+            # Mostly the next best lies in the same word of the bitmap.
+            worse = side.words[cell >> 6] & (((<uint64_t>1) << (cell & 63)) - 1)
+            if worse != 0:
+                side.best = <int32_t>(side.base + (cell & ~63) + dm_highest_bit(worse))
+            else:
+                side_find_best(side)
     side.pending[side.pending_count & (PENDING_KEYS - 1)] = key
     side.pending_count += 1
     return 0
