@@ -164,12 +164,17 @@ class ApprovedOrder:
     """
 
     __slots__ = ("approved_ns", "order")
+    order: SubmitOrder
+    approved_ns: int
 
     def __init__(self, order: SubmitOrder, approved_ns: int, seal: object) -> None:
         if seal is not _SEAL:
             raise AssertionError("only the risk gate approves orders")
-        self.order = order
-        self.approved_ns = approved_ns
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "approved_ns", approved_ns)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AssertionError("an approved order is what risk approved, and nothing else")
 
 
 def approve(order: SubmitOrder, approved_ns: int) -> ApprovedOrder:
@@ -197,6 +202,9 @@ class ExecutionReport:
     fee_micros : int
         Fee of this fill, millionths of the currency.
     reason : Reason
+    cum_lots : int
+        Filled in all at the venue when it sent this, -1 where it does not say. An order that has
+        ended with more than we know of has fills on their way.
     """
 
     kind: ReportKind
@@ -210,3 +218,4 @@ class ExecutionReport:
     liquidity: Liquidity = Liquidity.NONE
     fee_micros: int = 0
     reason: Reason = Reason.NONE
+    cum_lots: int = -1

@@ -11,6 +11,7 @@ orders other than market and limit.
 import heapq
 
 from dreammaker._ext.matching import Matcher
+from dreammaker.domain.errors import InputError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ApprovedOrder,
@@ -21,11 +22,14 @@ from dreammaker.domain.orders import (
     Reason,
     ReportKind,
     SubmitOrder,
+    TimeInForce,
 )
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import LatencyModel
 from dreammaker.engine.tape import VenueCursor
 from dreammaker.exchange.config import ExchangeConfig
+
+_ENDS = (ReportKind.REJECTED, ReportKind.CANCELED, ReportKind.EXPIRED)
 
 
 class SimulatedVenue:
@@ -44,11 +48,13 @@ class SimulatedVenue:
     def __init__(self, instrument: Instrument, source: SourceProfile, config: ExchangeConfig,
                  latency: LatencyModel, cursor: VenueCursor) -> None:
         self.instrument, self.latency, self.cursor = instrument, latency, cursor
-        self.matcher = Matcher(uses_book=source.depth_levels >= 1,
+        self.matcher = Matcher(view_levels=source.depth_levels,
                                assumed_touch_lots=config.assumed_touch_lots)
         self._arrivals: list[tuple[int, int, SubmitOrder | CancelOrder]] = []
         self._reports: list[tuple[int, int, ExecutionReport]] = []
-        self._messages = self._report_count = self._fill_count = self._last_local_ns = 0
+        self._messages = self._report_count = self._fill_count = 0
+        self._last_arrival_ns = self._last_local_ns = 0
+        self._filled: dict[int, int] = {}
 
     def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
         """Send an order; it arrives after the entry latency."""
@@ -80,7 +86,9 @@ class SimulatedVenue:
         return None
 
     def _send(self, message: SubmitOrder | CancelOrder, now_ns: int) -> None:
-        arrival_ns = now_ns + self.latency.entry_ns(self._messages)
+        # One connection: a cancel does not overtake its order.
+        arrival_ns = max(now_ns + self.latency.entry_ns(self._messages), self._last_arrival_ns)
+        self._last_arrival_ns = arrival_ns
         heapq.heappush(self._arrivals, (arrival_ns, self._messages, message))
         self._messages += 1
 
@@ -89,7 +97,10 @@ class SimulatedVenue:
         matcher, cursor = self.matcher, self.cursor
         while (chunk := cursor.chunk(until_ns)) is not None:
             events, times = chunk
-            cursor.index = matcher.advance(events, times, cursor.index, until_ns)
+            try:
+                cursor.index = matcher.advance(events, times, cursor.index, until_ns)
+            except ValueError as error:
+                raise InputError(f"the venue cannot go on: {error}") from None
             if matcher.outcome_count:
                 self._take_outcomes()
                 return True
@@ -104,7 +115,8 @@ class SimulatedVenue:
         if not self.matcher.continuous:
             self._report(ReportKind.REJECTED, number, time_ns, reason=Reason.MARKET_CLOSED)
             return
-        if self.matcher.is_full:
+        may_rest = message.order_type is OrderType.LIMIT and message.tif is TimeInForce.DAY
+        if may_rest and self.matcher.is_full:
             self._report(ReportKind.REJECTED, number, time_ns, reason=Reason.TOO_MANY_ORDERS)
             return
         self._report(ReportKind.ACCEPTED, number, time_ns, leaves=message.qty_lots)
@@ -125,6 +137,7 @@ class SimulatedVenue:
         for kind, number, qty, price, leaves, maker, time_ns, reason in outcomes:
             if kind == ReportKind.FILLED:
                 self._fill_count += 1
+                self._filled[number] = self._filled.get(number, 0) + qty
                 self._report(ReportKind.FILLED, number, time_ns, fill_id=self._fill_count, qty=qty,
                              price=price, leaves=leaves,
                              liquidity=Liquidity.MAKER if maker else Liquidity.TAKER)
@@ -139,6 +152,9 @@ class SimulatedVenue:
         local_ns = max(venue_ns + self.latency.response_ns(sequence), self._last_local_ns)
         self._last_local_ns = local_ns
         report = ExecutionReport(kind, number, venue_ns, local_ns, fill_id, qty, price, leaves,
-                                 liquidity, qty * self.instrument.fee_micros_per_lot, reason)
+                                 liquidity, qty * self.instrument.fee_micros_per_lot, reason,
+                                 self._filled.get(number, 0))
+        if kind in _ENDS or (kind is ReportKind.FILLED and leaves == 0):
+            self._filled.pop(number, None)
         self._report_count += 1
         heapq.heappush(self._reports, (report.local_ns, sequence, report))
