@@ -190,6 +190,7 @@ class Coordinator(Agent):
         if command is LoopCommand.KILL and self.context.gate.kill(Reason.REQUESTED):
             self._note_stand_down(Reason.REQUESTED)
             self._flatten()
+            self.pump()
 
     def wind_down(self) -> None:
         """Cancel what works; the feed has ended."""
@@ -346,7 +347,8 @@ class Coordinator(Agent):
             self._tell(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE,
                        Target(0, urgent=True))
         else:
-            flatten_without_agents(self.context)
+            flatten_without_agents(
+                self.context, lambda error: self._note_failure("emergency", repr(error)))
         self.context.timers.set(Timer(self.clock.now_ns + FLATTEN_RETRY_NS, self.name,
                                       FLATTEN_TIMER))
 

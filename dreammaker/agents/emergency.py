@@ -1,10 +1,11 @@
 """Flattening that needs no agent: cancel everything, close what the ledger holds."""
 
+from collections.abc import Callable
+
 from dreammaker.agents.context import TradingContext
+from dreammaker.agents.sending import send_approved, send_cancel
 from dreammaker.domain.orders import (
     ApprovedOrder,
-    CancelOrder,
-    OrderState,
     OrderType,
     Reason,
     SubmitOrder,
@@ -12,32 +13,38 @@ from dreammaker.domain.orders import (
 )
 
 
-def flatten_without_agents(context: TradingContext) -> bool:
+def flatten_without_agents(context: TradingContext, note: Callable[[Exception], None]) -> bool:
     """Cancel all working orders and send one reducing market order through the gate.
 
     Reducing orders already on their way are counted, so calling it again sends nothing twice.
+
+    Parameters
+    ----------
+    context : TradingContext
+    note : callable
+        Told of what the broker or the disk raised: one cancel that fails must not keep the rest
+        from being tried. The caller tries again later.
 
     Returns
     -------
     bool
         Whether an order was sent.
     """
-    now, ledger = context.clock.now_ns, context.ledger
+    ledger = context.ledger
     lots = ledger.position.lots
     side = -1 if lots > 0 else 1
     for number, record in list(ledger.working.items()):
-        already_closing = (record.order.side == side and record.order.reduce_only
+        already_closing = (lots != 0 and record.order.side == side and record.order.reduce_only
                            and record.order.order_type is OrderType.MARKET)
-        if already_closing or record.state is OrderState.PENDING_CANCEL:
-            continue
-        cancel = CancelOrder(number, now, Reason.FLATTEN)
-        context.orders_db.cancel_intent(cancel)
-        context.journal.cancel(cancel, now, context.market.event_count)
-        ledger.cancel_requested(number)
-        context.broker.cancel(cancel, now)
+        if not already_closing:
+            try:
+                send_cancel(context, number, Reason.FLATTEN)
+            except Exception as error:
+                note(error)
     missing = abs(lots) - ledger.working_lots(side)
     if not lots or missing <= 0:
         return False
+    now = context.clock.now_ns
     order = SubmitOrder(ledger.next_order_id(), side, OrderType.MARKET, TimeInForce.DAY, missing,
                         context.market.bid_ticks if side < 0 else context.market.ask_ticks, now,
                         reduce_only=True, reason=Reason.FLATTEN)
@@ -45,8 +52,9 @@ def flatten_without_agents(context: TradingContext) -> bool:
     if not isinstance(verdict, ApprovedOrder):
         context.journal.denied(verdict, context.market.event_count)
         return False
-    context.orders_db.intent(order)
-    ledger.submitted(order)
-    context.journal.submit(order, now, context.market.event_count)
-    context.broker.submit(verdict, now)
+    try:
+        send_approved(context, verdict)
+    except Exception as error:
+        note(error)
+        return False
     return True

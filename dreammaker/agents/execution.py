@@ -1,19 +1,22 @@
 """The execution agent: works the difference between the position and its target.
 
-At most one order works at a time and side. A target on the other side of zero is reached in two
-steps, close and then open, so that the closing step is strictly reducing and passes every entry
-limit. Every order goes to risk first and comes back approved or denied; its intent is on record
-before the broker has it.
+At most one order works at a time. A target on the other side of zero is reached in two steps, close
+and then open, so that the closing step is strictly reducing and passes every entry limit. Every
+order goes to risk first and comes back approved or denied; its intent is on record before the
+broker has it.
+
+An exit waits for cancels that are about to be answered, and for nothing else: orders of unknown
+outcome, and cancels that got no answer, hold back new risk but not the way out. What such orders
+may still fill on the exit's own side is left out of the exit, so that it cannot turn the position.
 """
 
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
+from dreammaker.agents.sending import RECANCEL_NS, send_approved, send_cancel
 from dreammaker.domain.orders import (
     ApprovedOrder,
-    CancelOrder,
     ExecutionReport,
     OrderDenied,
-    OrderState,
     Reason,
     ReportKind,
     SubmitOrder,
@@ -21,6 +24,7 @@ from dreammaker.domain.orders import (
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.timers import Timer
 from dreammaker.execution import ExecutionConfig, plan_order
+from dreammaker.ledger import OrderRecord
 
 GIVE_UP_TIMER = "give_up"
 
@@ -33,7 +37,7 @@ class ExecutionAgent(Agent):
         self.context, self.config = context, config
         self.target = Target(0)
         self.denied_counts: dict[Reason, int] = {}
-        self._awaiting_risk = False
+        self._asked: SubmitOrder | None = None
         self._cancel_after_ns: dict[int, int] = {}
         self.on(Topic.SIZED_TARGET, self._new_target)
         self.on(Topic.FLATTEN, self._new_target)
@@ -45,7 +49,7 @@ class ExecutionAgent(Agent):
 
     def recover(self) -> None:
         """Begin again from the ledger: no wish is carried over but the present position."""
-        self._awaiting_risk = False
+        self._asked = None
         self._cancel_after_ns.clear()
         self.target = Target(self.context.ledger.position.lots)
 
@@ -62,8 +66,10 @@ class ExecutionAgent(Agent):
     def _work(self) -> None:
         """Cancel what contradicts the target, then send what is missing."""
         ledger = self.context.ledger
-        if self._awaiting_risk:
+        if self._asked is not None and self._asked.created_ns == self.clock.now_ns:
+            # Risk answers within the item; an answer that did not come by then never will.
             return
+        self._asked = None
         lots, goal = ledger.position.lots, self.target.lots
         if lots and goal * lots < 0:
             goal = 0
@@ -73,11 +79,20 @@ class ExecutionAgent(Agent):
         for record in list(ledger.working.values()):
             if record.order.side != side or record.leaves_lots > wanted or (
                     self.target.urgent and record.order.reason is not Reason.FLATTEN):
-                self._cancel(record.order.client_order_id, Reason.REPLACED)
-        if not wanted or ledger.working:
-            return
+                send_cancel(self.context, record.order.client_order_id, Reason.REPLACED)
         reducing = lots != 0 and side * lots < 0
-        self._send(side, wanted, reducing=reducing)
+        if reducing and not any(map(self._holds_up, ledger.working.values())):
+            wanted -= ledger.working_lots(side)
+        elif ledger.working:
+            return
+        if wanted > 0:
+            self._send(side, wanted, reducing=reducing)
+
+    def _holds_up(self, record: OrderRecord) -> bool:
+        """Whether an exit waits for this order."""
+        unanswered = (record.cancel_ns is not None
+                      and self.clock.now_ns - record.cancel_ns >= RECANCEL_NS)
+        return record.is_certain and not unanswered
 
     def _send(self, side: int, lots: int, *, reducing: bool) -> None:
         context, config = self.context, self.config
@@ -97,29 +112,29 @@ class ExecutionAgent(Agent):
             reason=Reason.FLATTEN if self.target.urgent else Reason.SIGNAL)
         if plan.cancel_after_ns:
             self._cancel_after_ns[order.client_order_id] = plan.cancel_after_ns
-        self._awaiting_risk = True
+        self._asked = order
         self.send(MessageType.DATA, Topic.SUBMIT, Capability.GUARD, order)
 
     def _approved(self, message: Message) -> None:
         approved: ApprovedOrder = message.payload
-        context, order, now = self.context, approved.order, self.clock.now_ns
-        self._awaiting_risk = False
-        context.orders_db.intent(order)
-        context.ledger.submitted(order)
-        context.journal.submit(order, now, context.market.event_count)
-        try:
-            context.broker.submit(approved, now)
-        except Exception:
-            # Nobody can say whether it went out.
-            context.ledger.working[order.client_order_id].state = OrderState.UNKNOWN
-            raise
+        order, now = approved.order, self.clock.now_ns
+        if order is not self._asked or approved.approved_ns != now:
+            # An approval holds for its moment. This one waited (risk or we were paused), and what
+            # it was given on may have changed.
+            self._cancel_after_ns.pop(order.client_order_id, None)
+            self._work()
+            return
+        self._asked = None
+        send_approved(self.context, approved)
         after = self._cancel_after_ns.pop(order.client_order_id, 0)
         if after:
-            context.timers.set(Timer(now + after, self.name, GIVE_UP_TIMER, order.client_order_id))
+            self.context.timers.set(
+                Timer(now + after, self.name, GIVE_UP_TIMER, order.client_order_id))
 
     def _denied(self, message: Message) -> None:
         denied: OrderDenied = message.payload
-        self._awaiting_risk = False
+        if denied.order is self._asked:
+            self._asked = None
         self._cancel_after_ns.pop(denied.order.client_order_id, None)
         self.denied_counts[denied.reason] = self.denied_counts.get(denied.reason, 0) + 1
         self.context.journal.denied(denied, self.context.market.event_count)
@@ -136,6 +151,10 @@ class ExecutionAgent(Agent):
                 self.target = Target(self.context.ledger.position.lots)
         elif report.client_order_id not in self.context.ledger.working:
             self._work()
+        elif report.kind is ReportKind.CANCEL_REJECTED:
+            # Not at once, or a venue that keeps refusing would be asked without end.
+            self.context.timers.set(Timer(self.clock.now_ns + RECANCEL_NS, self.name,
+                                          GIVE_UP_TIMER, report.client_order_id))
 
     def _timer(self, message: Message) -> None:
         timer: Timer = message.payload
@@ -145,20 +164,9 @@ class ExecutionAgent(Agent):
         if not record.order.reduce_only:
             # An entry that was not filled in its time is given up, not chased.
             self.target = Target(self.context.ledger.position.lots)
-        self._cancel(timer.key, Reason.PASSIVE_TIMEOUT)
+        send_cancel(self.context, timer.key, Reason.PASSIVE_TIMEOUT)
 
     def _cancel_all(self, reason: Reason) -> None:
         self.target = Target(self.context.ledger.position.lots)
         for number in list(self.context.ledger.working):
-            self._cancel(number, reason)
-
-    def _cancel(self, client_order_id: int, reason: Reason) -> None:
-        context = self.context
-        record = context.ledger.working[client_order_id]
-        if record.state is OrderState.PENDING_CANCEL:
-            return
-        cancel = CancelOrder(client_order_id, self.clock.now_ns, reason)
-        context.orders_db.cancel_intent(cancel)
-        context.journal.cancel(cancel, self.clock.now_ns, context.market.event_count)
-        context.ledger.cancel_requested(client_order_id)
-        context.broker.cancel(cancel, self.clock.now_ns)
+            send_cancel(self.context, number, reason)

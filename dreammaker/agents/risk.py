@@ -36,6 +36,11 @@ class RiskAgent(Agent):
             self.context.timers.set(Timer(due, self.name, FLATTEN_TIMER))
             self._flatten_set = True
 
+    def recover(self) -> None:
+        """Begin again; a flatten timer that ran out meanwhile was lost, so it is set anew."""
+        self._flatten_set = False
+        self.start_up()
+
     def _target(self, message: Message) -> None:
         """Cut a target to the position limit; what opens nothing passes in any state."""
         target: Target = message.payload
@@ -66,7 +71,7 @@ class RiskAgent(Agent):
 
     def _watch_loss(self) -> None:
         gate, context = self.context.gate, self.context
-        if context.market.book_ok and gate.daily_loss_reached() and gate.kill(Reason.DAILY_LOSS):
+        if gate.daily_loss_reached() and gate.kill(Reason.DAILY_LOSS):
             context.journal.write(Entry.STAND_DOWN, self.clock.now_ns,
                                   context.market.event_count, code=Reason.DAILY_LOSS)
             context.orders_db.risk_state(self.clock.now_ns, "KILLED: DAILY_LOSS")

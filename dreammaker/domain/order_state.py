@@ -2,7 +2,9 @@
 
 A pair that is not in the table is a protocol violation: the order becomes UNKNOWN, which blocks
 new risk until it was looked up. A fill may arrive after a cancel was asked for or even reported
-(the two race on the way), so fills are taken in every state from SUBMITTED on.
+(the two race on the way), so fills are taken in every state from SUBMITTED on. Reports may come
+twice or out of order: one that says what is known already, or what was true earlier, changes
+nothing. An order that is filled whole stays so, whatever is still said about its end.
 """
 
 from dreammaker.domain.orders import OrderState as S
@@ -18,20 +20,26 @@ _LIVE = (S.SUBMITTED, S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.UNKNOW
 
 _TABLE: dict[tuple[S, K], S] = {
     (S.SUBMITTED, K.ACCEPTED): S.ACCEPTED,
-    (S.UNKNOWN, K.ACCEPTED): S.ACCEPTED,
+    (S.ACCEPTED, K.ACCEPTED): S.ACCEPTED,
+    (S.PARTIALLY_FILLED, K.ACCEPTED): S.PARTIALLY_FILLED,
     (S.PENDING_CANCEL, K.ACCEPTED): S.PENDING_CANCEL,
+    (S.UNKNOWN, K.ACCEPTED): S.ACCEPTED,
     (S.SUBMITTED, K.REJECTED): S.REJECTED,
-    (S.UNKNOWN, K.REJECTED): S.REJECTED,
     (S.PENDING_CANCEL, K.REJECTED): S.REJECTED,
+    (S.UNKNOWN, K.REJECTED): S.REJECTED,
+    (S.REJECTED, K.REJECTED): S.REJECTED,
     (S.PENDING_CANCEL, K.CANCEL_REJECTED): S.ACCEPTED,
+    (S.ACCEPTED, K.CANCEL_REJECTED): S.ACCEPTED,
+    (S.PARTIALLY_FILLED, K.CANCEL_REJECTED): S.PARTIALLY_FILLED,
+    # A cancel that loses the race against the end is refused; the order stays what it is.
+    **{(state, K.CANCEL_REJECTED): state for state in (S.FILLED, S.CANCELED, S.REJECTED,
+                                                       S.EXPIRED)},
     **{(state, K.CANCELED): S.CANCELED for state in _LIVE},
     **{(state, K.EXPIRED): S.EXPIRED for state in _LIVE},
+    **{(state, kind): state for state in (S.FILLED, S.CANCELED, S.EXPIRED)
+       for kind in (K.ACCEPTED, K.CANCELED, K.EXPIRED, K.UNKNOWN)},
+    (S.REJECTED, K.UNKNOWN): S.REJECTED,
     **{(state, K.UNKNOWN): S.UNKNOWN for state in _LIVE},
-    # A cancel that loses the race against the last fill is refused; the order stays what it is.
-    (S.FILLED, K.CANCEL_REJECTED): S.FILLED,
-    (S.CANCELED, K.CANCEL_REJECTED): S.CANCELED,
-    (S.EXPIRED, K.CANCEL_REJECTED): S.EXPIRED,
-    (S.REJECTED, K.CANCEL_REJECTED): S.REJECTED,
 }
 
 
@@ -63,6 +71,5 @@ def next_state(state: S, kind: K, filled_lots: int, qty_lots: int) -> S:
         if state in (S.PENDING_CANCEL, S.CANCELED, S.EXPIRED, S.UNKNOWN):
             return state
         return S.PARTIALLY_FILLED if state in _LIVE else S.UNKNOWN
-    if kind is K.CANCEL_REJECTED and state is S.PENDING_CANCEL and filled_lots:
-        return S.PARTIALLY_FILLED
-    return _TABLE.get((state, kind), S.UNKNOWN)
+    after = _TABLE.get((state, kind), S.UNKNOWN)
+    return S.PARTIALLY_FILLED if after is S.ACCEPTED and filled_lots else after

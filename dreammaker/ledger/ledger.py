@@ -13,17 +13,38 @@ _REMEMBERED_ORDERS = 1024
 
 @dataclass(slots=True)
 class OrderRecord:
-    """An order of ours and how far it got."""
+    """An order of ours and how far it got.
+
+    Attributes
+    ----------
+    venue_filled_lots : int
+        What the venue said it has filled; above ``filled_lots`` while fills are on their way.
+    cancel_ns : int or None
+        When a cancel was last sent that has not been refused.
+    """
 
     order: SubmitOrder
     state: OrderState = OrderState.INITIALIZED
     filled_lots: int = 0
     fill_ids: set[int] = field(default_factory=set)
+    venue_filled_lots: int = 0
+    cancel_ns: int | None = None
 
     @property
     def leaves_lots(self) -> int:
         """What may still be filled."""
-        return 0 if self.state in FINAL else self.order.qty_lots - self.filled_lots
+        end = self.venue_filled_lots if self.state in FINAL else self.order.qty_lots
+        return max(end - self.filled_lots, 0)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more can come of it: a final state, and every fill of it is booked."""
+        return self.state in FINAL and self.venue_filled_lots <= self.filled_lots
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the venue is known to work it (or to be about to answer)."""
+        return self.state not in FINAL and self.state is not OrderState.UNKNOWN
 
 
 class Ledger:
@@ -39,8 +60,8 @@ class Ledger:
     position : Position
     fill_count, order_count : int
     doubtful : bool
-        Some order's outcome is unknown, or a report spoke of an order we do not know: no new
-        risk until it was cleared.
+        Some order's outcome is unknown, a report spoke of an order we do not know, or of a fill
+        that cannot be: no new risk until it was cleared.
     """
 
     def __init__(self, instrument: Instrument) -> None:
@@ -60,13 +81,20 @@ class Ledger:
 
     def submitted(self, order: SubmitOrder) -> None:
         """An order is on its way to the broker."""
+        if self.find(order.client_order_id) is not None:
+            raise AssertionError(f"order {order.client_order_id} was sent already")
         self.order_count += 1
         self.working[order.client_order_id] = OrderRecord(order, OrderState.SUBMITTED)
 
-    def cancel_requested(self, client_order_id: int) -> None:
+    def outcome_unknown(self, client_order_id: int) -> None:
+        """Nobody can say whether an order went out."""
+        self.working[client_order_id].state = OrderState.UNKNOWN
+
+    def cancel_requested(self, client_order_id: int, now_ns: int) -> None:
         """A cancel is on its way."""
-        record = self.working.get(client_order_id)
-        if record is not None and record.state is not OrderState.UNKNOWN:
+        record = self.working[client_order_id]
+        record.cancel_ns = now_ns
+        if record.is_certain:
             record.state = OrderState.PENDING_CANCEL
 
     def find(self, client_order_id: int) -> OrderRecord | None:
@@ -76,14 +104,16 @@ class Ledger:
     def apply(self, report: ExecutionReport) -> OrderRecord | None:
         """Take a report; None where it tells nothing new (a repeated fill) or of no order of ours.
 
-        A fill is booked once, by its id. A fill of an order we do not know is counted as stray
-        and makes the ledger doubtful: the position can no longer be trusted.
+        A fill is booked once, by its id. A report of an order we do not know, or of a fill without
+        lots or number, is counted as stray and makes the ledger doubtful: the position can no
+        longer be trusted.
         """
         record = self.find(report.client_order_id)
-        if record is None:
+        filled = report.kind is ReportKind.FILLED
+        if record is None or (filled and (report.qty_lots < 1 or report.fill_id < 1)):
             self.stray_count += 1
             return None
-        if report.kind is ReportKind.FILLED:
+        if filled:
             if report.fill_id in record.fill_ids:
                 self.duplicate_count += 1
                 return None
@@ -92,6 +122,9 @@ class Ledger:
             self.fill_count += 1
             self.position.fill(record.order.side, report.qty_lots, report.price_ticks,
                                report.fee_micros)
+        elif report.kind is ReportKind.CANCEL_REJECTED:
+            record.cancel_ns = None
+        record.venue_filled_lots = max(record.venue_filled_lots, report.cum_lots)
         record.state = next_state(record.state, report.kind, record.filled_lots,
                                   record.order.qty_lots)
         self._file(record)
@@ -99,7 +132,7 @@ class Ledger:
 
     def _file(self, record: OrderRecord) -> None:
         number = record.order.client_order_id
-        if record.state in FINAL:
+        if record.has_ended:
             if self.working.pop(number, None) is not None:
                 self._finished[number] = record
                 self._finished_ids.append(number)

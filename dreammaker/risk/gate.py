@@ -67,6 +67,7 @@ class RiskGate:
         self.state_reason = Reason.NONE
         self.window = SessionWindow()
         self._sent_ns: deque[int] = deque(maxlen=config.max_orders_per_minute)
+        self._mid_half_ticks: int | None = None
 
     def stand_down(self, reason: Reason) -> bool:
         """Allow reducing orders only; True where this is new."""
@@ -103,8 +104,18 @@ class RiskGate:
         return approve(order, now_ns)
 
     def daily_loss_reached(self) -> bool:
-        """Whether the session's result is at or below the limit."""
-        net = self.ledger.net_micros(self.market.mid_half_ticks)
+        """Whether the session's result is at or below the limit.
+
+        Open lots are worth the last mid of a two-sided market; a market that has none now (one
+        side empty, crossed) does not hide a loss.
+        """
+        if self.market.book_ok:
+            self._mid_half_ticks = self.market.mid_half_ticks
+        position = self.ledger.position
+        if self._mid_half_ticks is None:
+            net = position.realised_micros - position.fees_micros
+        else:
+            net = position.net_micros(self._mid_half_ticks)
         return net <= -self.config.max_daily_loss_micros
 
     def entry_window_open(self, now_ns: int) -> bool:
@@ -119,6 +130,8 @@ class RiskGate:
     def _well_formed(self, order: SubmitOrder) -> tuple[Reason, str]:
         if order.side not in (1, -1) or order.qty_lots < 1 or order.client_order_id < 1:
             return Reason.INVALID_ORDER, "an order needs a side, lots of 1 or more and an id"
+        if self.ledger.find(order.client_order_id) is not None:
+            return Reason.INVALID_ORDER, f"order {order.client_order_id} was sent already"
         if order.reduce_only and not self._strictly_reducing(order):
             return Reason.INVALID_ORDER, (
                 f"reduce-only order of {order.side * order.qty_lots:+d} lots would not reduce "
