@@ -1,10 +1,10 @@
 """The 27 features: nanoseconds a packet in batches and a call, beside a plain C floor.
 
 Run ``python benchmarks/bench_features.py [--events N] [--runs R]``. Both take the same records
-(book, ten-level frame, order flow, 27 features, the row's whole numbers) and their rows are asserted
-equal before anything is timed: whole numbers and order flow exactly, the rest to 1e-9. The floor
-knows one continuous session and the default windows only; the pipeline also watches resets, sources,
-gaps and faults. Rows go to buffers of 4 096, written again and again, in both.
+(book, ten-level frame, order flow, 27 features, the row's whole numbers) and their rows are
+asserted equal before anything is timed: whole numbers and order flow exactly, the rest to 1e-9.
+The floor knows one continuous session and the default windows only; the pipeline also watches
+resets, sources, gaps and faults. Rows go to buffers of 4 096, written again and again, in both.
 """
 
 import argparse
@@ -34,7 +34,7 @@ WHOLE = ("exch_ns", "local_ns", "event_index", "trade_flow_10s", "session_volume
 
 
 def simulated(count: int) -> np.ndarray:
-    """The continuous part of a generated WIN day: about 1.25 records a packet, one in six a trade."""
+    """The continuous part of a generated WIN day: 1.2 records a packet, one in six a trade."""
     market = SimulatedMarket(SimulationConfig(), WIN, date(2026, 3, 2), seed=1)
     events = market.next_events(count + 200_000)
     opened = np.flatnonzero((events["kind"] == Kind.SESSION) & (events["aux"] == Phase.CONTINUOUS))
@@ -51,7 +51,7 @@ def simulated(count: int) -> np.ndarray:
 
 
 def random_levels(count: int) -> np.ndarray:
-    """bench_book's level sets, 1 ms apart on average, one record in ten a trade; packet = record."""
+    """bench_book's level sets, 1 ms apart, one record in ten a trade; every record a packet."""
     rng = np.random.default_rng(2)
     events = random_walk_levels(count)
     events["exch_ns"] = 1_700_000_000_000_000_000 + np.cumsum(rng.integers(0, 2_000_000, count))

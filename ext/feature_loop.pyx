@@ -17,7 +17,7 @@ from dreammaker._ext.feature_state cimport (
     ROLL_SPREAD, SPREAD_ABS, SPREAD_REL, WEIGHTED_BOOK_IMBALANCE, WEIGHTED_MID_PRICE,
     pipeline_advance, pipeline_reset_session, pipeline_reset_windows, pipeline_session, pipeline_t,
     pipeline_trade, quotes_clear)
-from dreammaker._ext.hawkes cimport hawkes_decays, hawkes_rate
+from dreammaker._ext.hawkes cimport hawkes_clock_read
 from dreammaker._ext.mathx cimport dm_nan
 from dreammaker._ext.ofi cimport ofi_from
 from dreammaker._ext.rolling cimport (flow_evict, flow_push, lag_advance, lag_far, lag_near,
@@ -40,17 +40,17 @@ cdef void _quote(pipeline_t* p, const event_t* e) noexcept nogil:
     p.quote_changed = 0
 
 
-cdef inline int _order_flow(pipeline_t* p, const frame_t* now, int32_t first) noexcept nogil:
-    # Cont's e^m of the levels from `first` on (those before it stand as they stood), by level 1,
-    # to 2, to 3 and to 5.
+cdef inline int _order_flow(pipeline_t* p, const frame_t* now) noexcept nogil:
+    # Cont's e^m by level 1, to 2, to 3 and to 5; all five levels, which is quicker than to branch
+    # on where they begin to differ.
     cdef int64_t e[5]
     cdef int64_t flow[4]
-    ofi_from(&p.previous, now, first, TOP_LEVELS, e)
+    ofi_from(&p.previous, now, 0, TOP_LEVELS, e)
     flow[0] = e[0]
     flow[1] = e[0] + e[1]
     flow[2] = flow[1] + e[2]
     flow[3] = flow[2] + e[3] + e[4]
-    if flow[0] == 0 and flow[1] == 0 and flow[2] == 0 and flow[3] == 0:
+    if (flow[0] | flow[1] | flow[2] | flow[3]) == 0:
         return 0
     return flow_push(&p.ofi, p.t_ns, flow)
 
@@ -74,10 +74,9 @@ cdef inline void _book_features(pipeline_t* p, const frame_t* f) noexcept nogil:
         p.row[BOOK_PRESSURE] = top_pressure(f, &p.weights)
 
 
-cdef inline int _new_frame(pipeline_t* p, const frame_t* f, int32_t first) noexcept nogil:
-    # The sound frame f differs from the last one at level `first` + 1 or below.
+cdef inline int _new_frame(pipeline_t* p, const frame_t* f) noexcept nogil:
+    # The sound frame f differs from the last one within the levels that are looked at.
     cdef int64_t mid2 = top_half_ticks(f)
-    cdef int32_t m
     cdef int status = 0
     if not p.has_frame:
         p.base_ns = p.t_ns
@@ -88,15 +87,11 @@ cdef inline int _new_frame(pipeline_t* p, const frame_t* f, int32_t first) noexc
         p.has_frame = True
     else:
         if p.set.depth_levels > 0:
-            status = _order_flow(p, f, first)
+            status = _order_flow(p, f)
         if mid2 != p.mid2 and status == 0:
             status = lag_push(&p.mids, p.t_ns, mid2)
     p.mid2 = mid2
-    for m in range(first, TOP_LEVELS):
-        p.previous.bid_ticks[m] = f.bid_ticks[m]
-        p.previous.bid_qty[m] = f.bid_qty[m]
-        p.previous.ask_ticks[m] = f.ask_ticks[m]
-        p.previous.ask_qty[m] = f.ask_qty[m]
+    p.previous = f[0]
     if p.set.depth_levels > 0:
         book_mark(&p.book)
     p.quote_changed = FRAME_LEVELS
@@ -123,74 +118,60 @@ cdef inline int _look_at_book(pipeline_t* p) noexcept nogil:
     if p.has_frame:
         first = book_changed_from(&p.book) if p.set.depth_levels > 0 else p.quote_changed
     if first < TOP_LEVELS:
-        return _new_frame(p, f, first)
+        return _new_frame(p, f)
     return 0
 
 
 # ---- rows --------------------------------------------------------------------------------------
-cdef inline void _hawkes_features(pipeline_t* p) noexcept nogil:
-    cdef double factors[64]
+cdef inline void _hawkes_features(const pipeline_t* p, double* values) noexcept nogil:
     cdef double buy, sell, own
-    if p.has_hawkes_row and p.hawkes_row_ns == p.t_ns:
-        return
-    hawkes_decays(&p.hawkes, <double>(p.t_ns - p.hawkes_ns) * 1e-9, factors)
-    buy = hawkes_rate(&p.hawkes, 0, factors)
-    sell = hawkes_rate(&p.hawkes, 1, factors)
-    own = (p.hawkes.alpha[0] * (p.hawkes.r[0] * factors[0])
-           + p.hawkes.alpha[3] * (p.hawkes.r[3] * factors[3]))
-    p.row[HAWKES_BUY] = buy
-    p.row[HAWKES_SELL] = sell
-    p.row[HAWKES_RATIO] = buy / sell
-    p.row[HAWKES_SELF] = own / (buy + sell)
-    p.has_hawkes_row = True
-    p.hawkes_row_ns = p.t_ns
+    hawkes_clock_read(&p.hawkes, p.t_ns, &buy, &sell, &own)
+    values[HAWKES_BUY] = buy
+    values[HAWKES_SELL] = sell
+    values[HAWKES_RATIO] = buy / sell
+    values[HAWKES_SELF] = own / (buy + sell)
 
 
-cdef inline void _timed_features(pipeline_t* p) noexcept nogil:
+cdef inline void _timed_features(pipeline_t* p, double* values) noexcept nogil:
     # What changes as time passes, the book sound.
     cdef int64_t age = p.t_ns - p.base_ns
     cdef int64_t near
     if p.set.depth_levels > 0:
         flow_evict(&p.ofi, p.t_ns)
         if age >= p.set.ofi_ns:
-            p.row[OFI_1] = <double>p.ofi.total[0]
+            values[OFI_1] = <double>p.ofi.total[0]
             if p.set.depth_levels >= 2:
-                p.row[OFI_2] = <double>p.ofi.total[1]
+                values[OFI_2] = <double>p.ofi.total[1]
             if p.set.depth_levels >= 3:
-                p.row[OFI_3] = <double>p.ofi.total[2]
+                values[OFI_3] = <double>p.ofi.total[2]
             if p.set.depth_levels >= 5:
-                p.row[OFI_5] = <double>p.ofi.total[3]
-        else:
-            p.row[OFI_1] = p.row[OFI_2] = p.row[OFI_3] = p.row[OFI_5] = dm_nan()
-    p.row[PRICE_VELOCITY] = dm_nan()
-    p.row[PRICE_ACCELERATION] = dm_nan()
+                values[OFI_5] = <double>p.ofi.total[3]
     if age >= p.set.velocity_ns:
         lag_advance(&p.mids, p.t_ns)
         near = lag_near(&p.mids)
-        p.row[PRICE_VELOCITY] = 0.5 * <double>(p.mid2 - near)
+        values[PRICE_VELOCITY] = 0.5 * <double>(p.mid2 - near)
         if age >= 2 * p.set.velocity_ns:
-            p.row[PRICE_ACCELERATION] = 0.5 * <double>(p.mid2 - 2 * near + lag_far(&p.mids))
+            values[PRICE_ACCELERATION] = 0.5 * <double>(p.mid2 - 2 * near + lag_far(&p.mids))
 
 
 cdef inline void _write_row(pipeline_t* p, const event_t* e, int64_t index, rows_t* out,
                             int64_t k) noexcept nogil:
+    # p.row holds what stands until the book, a grid or a trade changes it; the features of time are
+    # NaN there and written straight into the row.
     cdef double* values = out.values + k * FEATURES
     cdef int i
     flow_evict(&p.trade_flow, p.t_ns)
-    _hawkes_features(p)
     if p.roll_changed:
         p.roll_changed = False
         if p.roll.count == p.set.roll_trades:
             p.row[ROLL_SPREAD] = roll_value(&p.roll) * p.set.tick_size
+    memcpy(values, p.row, FEATURES * sizeof(double))
+    _hawkes_features(p, values)
     if p.sound:
-        _timed_features(p)
-        memcpy(values, p.row, FEATURES * sizeof(double))
+        _timed_features(p, values)
     else:
-        memcpy(values, p.row, FEATURES * sizeof(double))
         for i in range(MID_PRICE, SPREAD_REL + 1):
             values[i] = dm_nan()
-        values[PRICE_VELOCITY] = dm_nan()
-        values[PRICE_ACCELERATION] = dm_nan()
     out.exch_ns[k] = p.t_ns
     out.local_ns[k] = e.local_ns
     out.event_index[k] = index

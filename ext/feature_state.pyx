@@ -8,7 +8,7 @@ from dreammaker._ext.book cimport book_frame, book_free, book_init
 from dreammaker._ext.booktop cimport top_weights_init
 from dreammaker._ext.fracdiff cimport (fracdiff_clear, fracdiff_free, fracdiff_init, fracdiff_push,
                                        fracdiff_value)
-from dreammaker._ext.hawkes cimport hawkes_advance, hawkes_bump, hawkes_clear
+from dreammaker._ext.hawkes cimport decay_init, hawkes_clear, hawkes_clock_event
 from dreammaker._ext.indicators cimport (bollinger_clear, bollinger_free, bollinger_init,
                                          bollinger_push, bollinger_value, macd_init, macd_push,
                                          macd_signal, rsi_init, rsi_push, rsi_value)
@@ -37,7 +37,8 @@ cdef pipeline_t* pipeline_new(const settings_t* s) noexcept nogil:
     p.set = s[0]
     p.t_ns = INT64_MIN
     p.phase = PHASE_CLOSED
-    p.hawkes = s.hawkes
+    p.hawkes.process = s.hawkes
+    decay_init(&p.hawkes.decay, s.hawkes.beta[0])
     if s.depth_levels > 0:
         bad |= book_init(&p.book)
     bad |= flow_init(&p.ofi, s.ofi_ns)
@@ -125,7 +126,7 @@ cdef void pipeline_reset_windows(pipeline_t* p) noexcept nogil:
 cdef void pipeline_reset_session(pipeline_t* p) noexcept nogil:
     cdef int i
     pipeline_reset_windows(p)
-    hawkes_clear(&p.hawkes)
+    hawkes_clear(&p.hawkes.process)
     fracdiff_clear(&p.diff_price)
     fracdiff_clear(&p.diff_volume)
     rsi_init(&p.rsi, p.rsi.period)
@@ -133,8 +134,7 @@ cdef void pipeline_reset_session(pipeline_t* p) noexcept nogil:
     bollinger_clear(&p.bollinger)
     p.cell_end = _boundary(p.t_ns, p.set.cell_ns)
     p.bar_end = _boundary(p.t_ns, p.set.bar_ns)
-    p.hawkes_ns = p.t_ns
-    p.has_hawkes_row = False
+    p.hawkes.t_ns = p.t_ns
     p.has_mid = False
     p.bar_lots = 0
     p.session_lots = 0
@@ -283,11 +283,7 @@ cdef int pipeline_trade(pipeline_t* p, const event_t* e, int32_t side) noexcept 
     else:
         roll_push(&p.roll, ticks, micro)
         if sign != 0:
-            if p.t_ns > p.hawkes_ns:
-                hawkes_advance(&p.hawkes, <double>(p.t_ns - p.hawkes_ns) * 1e-9)
-                p.hawkes_ns = p.t_ns
-            hawkes_bump(&p.hawkes, 0 if sign > 0 else 1)
-            p.has_hawkes_row = False
+            hawkes_clock_event(&p.hawkes, p.t_ns, 0 if sign > 0 else 1)
     p.roll_changed = True
     p.last.known = True
     p.last.sign = sign

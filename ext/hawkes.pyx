@@ -56,12 +56,10 @@ def hawkes_intensity(times, mu, alpha, beta, marks=None, initial=None):
         raise ValueError("times must not decrease and not begin before 0")
     cdef hawkes_t h
     cdef double before = 0.0
-    cdef double still[64]
     memset(&h, 0, sizeof(h))
     h.types = d
     h.one_decay = bool((decays == decays[0, 0]).all())
     for k in range(d * d):
-        still[k] = 1.0
         h.alpha[k] = jumps.flat[k]
         h.beta[k] = decays.flat[k]
         h.r[k] = left.flat[k] / jumps.flat[k] if left.flat[k] > 0 else 0.0
@@ -71,7 +69,7 @@ def hawkes_intensity(times, mu, alpha, beta, marks=None, initial=None):
     cdef double[::1] rates = out
     for k in range(n):
         hawkes_advance(&h, t[k] - before)
-        rates[k] = hawkes_rate(&h, kind[k], still)
+        rates[k] = hawkes_rate(&h, kind[k])
         hawkes_bump(&h, kind[k])
         before = t[k]
     return out

@@ -46,11 +46,12 @@ cdef inline int32_t top_pairs(const frame_t* f) noexcept nogil:
 cdef inline void top_weighted(const frame_t* f, const top_weights_t* w, double* mid,
                               double* imbalance) noexcept nogil:
     # Depth-weighted mid (ticks) and imbalance over the levels that both sides have.
-    cdef double crossed = 0.0, lean = 0.0, size = 0.0, qb, qa
-    cdef int32_t i
-    for i in range(top_pairs(f)):
-        qb = w.level[i] * <double>f.bid_qty[i]
-        qa = w.level[i] * <double>f.ask_qty[i]
+    cdef double crossed = 0.0, lean = 0.0, size = 0.0, qb, qa, weight
+    cdef int32_t i, pairs = top_pairs(f)
+    for i in range(TOP_LEVELS):
+        weight = w.level[i] if i < pairs else 0.0
+        qb = weight * <double>f.bid_qty[i]
+        qa = weight * <double>f.ask_qty[i]
         crossed += <double>f.bid_ticks[i] * qa + <double>f.ask_ticks[i] * qb
         lean += qb - qa
         size += qb + qa
@@ -62,11 +63,11 @@ cdef inline double top_nearness(const top_weights_t* w, int64_t half_ticks) noex
 
 cdef inline double top_pressure(const frame_t* f, const top_weights_t* w) noexcept nogil:
     # Quantities over their distance from the mid in ticks, bids less asks.
+    # An absent level has no quantity.
     cdef int64_t mid2 = top_half_ticks(f)
     cdef double bids = 0.0, asks = 0.0
     cdef int32_t i
-    for i in range(f.bid_count if f.bid_count < TOP_LEVELS else TOP_LEVELS):
+    for i in range(TOP_LEVELS):
         bids += <double>f.bid_qty[i] * top_nearness(w, mid2 - 2 * <int64_t>f.bid_ticks[i])
-    for i in range(f.ask_count if f.ask_count < TOP_LEVELS else TOP_LEVELS):
         asks += <double>f.ask_qty[i] * top_nearness(w, 2 * <int64_t>f.ask_ticks[i] - mid2)
     return bids - asks

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from dreammaker._ext.book cimport book_t, frame_t
 from dreammaker._ext.booktop cimport top_weights_t
 from dreammaker._ext.fracdiff cimport fracdiff_t
-from dreammaker._ext.hawkes cimport hawkes_t
+from dreammaker._ext.hawkes cimport hawkes_clock_t, hawkes_t
 from dreammaker._ext.indicators cimport bollinger_t, macd_t, rsi_t
 from dreammaker._ext.rolling cimport flow_t, lag_t, roll_t, slide_t, slope_t
 from dreammaker._ext.schema cimport event_t
@@ -76,7 +76,7 @@ cdef struct pipeline_t:
     int32_t traded_cells
     slope_t impact
     roll_t roll
-    hawkes_t hawkes
+    hawkes_clock_t hawkes
     fracdiff_t diff_price
     fracdiff_t diff_volume
     rsi_t rsi
@@ -89,8 +89,6 @@ cdef struct pipeline_t:
     int64_t bar_end
     int64_t base_ns              # first sound frame since the windows were emptied
     int64_t broken_ns            # since when the book is crossed, locked or one-sided
-    int64_t hawkes_ns            # time of the Hawkes state
-    int64_t hawkes_row_ns        # time for which the row's intensities were worked out
     int64_t mid2                 # last sound mid, half ticks
     int64_t first_mid2           # the session's first
     int64_t bar_lots
@@ -103,9 +101,8 @@ cdef struct pipeline_t:
     bint broken
     bint has_frame               # a sound frame since the windows were emptied
     bint has_mid                 # a sound frame since the session opened
-    bint has_hawkes_row
     bint roll_changed
-    double row[27]
+    double row[27]               # features that stand until something changes them, else NaN
 
 # NULL if memory ran out.
 cdef pipeline_t* pipeline_new(const settings_t* s) noexcept nogil

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.kernels.feature_markets import SECOND
 
 from dreammaker.data import read_lobster
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind
 from dreammaker.features import FEATURE_NAMES, FeatureConfig, FeaturePipeline, FeatureRows
+from tests.kernels.feature_markets import SECOND
 
 
 @pytest.mark.market_data

@@ -73,3 +73,23 @@ def test_no_events_have_no_intensity():
 def test_bad_arguments_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         hawkes_intensity(*arguments)
+
+
+def test_one_decay_and_four_equal_ones_agree_on_the_pipelines_clock():
+    """The table of decays against the exponential: times of nanoseconds to an hour."""
+    from tests.kernels.feature_markets import Market
+
+    beta = 0.01
+    market = Market(hawkes_beta=((beta, beta), (beta, beta)))
+    at, expected = 0.0, []
+    excited = 0.0
+    for gap in (3e-9, 1e-6, 0.01, 0.3, 5.0, 70.0, 900.0, 3_600.0):
+        at = round(at + gap, 9)
+        market.trade(at, 1, 26_001, 1)
+        market.wait(at + gap)
+        excited = excited * np.exp(-beta * gap) if expected else 0.0
+        excited += 1.0
+        expected += [1 + 2.5 * excited, 1 + 2.5 * excited * np.exp(-beta * gap)]
+        at = at + gap
+        excited *= np.exp(-beta * gap)
+    np.testing.assert_allclose(market.column("hawkes_buy_intensity"), expected, rtol=1e-6)
