@@ -27,7 +27,7 @@ def scan(events):
     Returns
     -------
     packets, trades, gaps : int
-    phases : list of (local_ns, phase)
+    phases : list of (local_ns, index, phase)
         SESSION records, in order.
     """
     cdef Py_ssize_t count = 0
@@ -46,7 +46,7 @@ def scan(events):
         elif kind == GAP:
             gaps += 1
         elif kind == SESSION:
-            phases.append((records[i].local_ns, records[i].aux))
+            phases.append((records[i].local_ns, i, records[i].aux))
     return packets, trades, gaps, phases
 
 

@@ -6,6 +6,7 @@ from dreammaker._ext.batch import scan
 from dreammaker.agents.base import Agent
 from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import LoopClock
+from dreammaker.engine.loop import PhaseChange
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 
 
@@ -37,5 +38,6 @@ class DataAgent(Agent):
         counts.trades += trades
         if phases:
             self.send(MessageType.STATUS, Topic.PHASE, Capability.COORDINATE,
-                      [(time_ns, Phase(code)) for time_ns, code in phases])
+                      [PhaseChange(time_ns, index, Phase(code))
+                       for time_ns, index, code in phases])
         self.send(MessageType.DATA, Topic.EVENT_BATCH, Capability.COMPUTE_FEATURES, events)

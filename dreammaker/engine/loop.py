@@ -4,9 +4,14 @@ Stages of a batch:
 
 1. read: records from the tape, chained into the journal;
 2. compute: the director's data and feature agents turn them into rows (events alone decide them);
-3. step: for each decision row, first everything due before it, in the order of loop time and, at
-   equal times, broker reports, then market phases, then timers; then the decision itself. What an
-   item causes is drained before the next item.
+3. step: for each decision row, first everything due by then, in the order of loop time; then the
+   decision itself. At equal times broker reports come first, then timers, then the market's
+   records in their own order: phases, rows and the decisions on them. What an item causes is
+   drained before the next item.
+
+Reports and timers come before records of the same time because whether another record of that
+time is still to come is not known before the next batch: any other rule would let the size of a
+batch decide what a timer sees.
 
 The venue is asked before every item for reports due by then; it stops at its first one, so that
 what we do about a report reaches the venue in time.
@@ -37,12 +42,54 @@ class LoopCommand(IntEnum):
     KILL = 2
 
 
+@dataclass(frozen=True, slots=True)
+class PastCommand:
+    """A command as a session's journal holds it; it is given again at exactly that place.
+
+    Parameters
+    ----------
+    item : int
+        Number of its journal record.
+    decision_count : int
+        Decisions made before it.
+    time_ns : int
+        Loop time.
+    event_count : int
+        Market records up to the row in force.
+    command : LoopCommand
+    """
+
+    item: int
+    decision_count: int
+    time_ns: int
+    event_count: int
+    command: LoopCommand
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChange:
+    """A SESSION record of a batch.
+
+    Parameters
+    ----------
+    local_ns : int
+        When it reached us.
+    index : int
+        Of the record: in its batch from an agent, in the session within the loop.
+    phase : Phase
+    """
+
+    local_ns: int
+    index: int
+    phase: Phase
+
+
 @dataclass(slots=True)
 class BatchResult:
     """What the director made of a batch: its rows, and the phase changes in it."""
 
     rows: Rows
-    phases: list[tuple[int, Phase]]
+    phases: list[PhaseChange]
 
 
 class Director(Protocol):
@@ -50,6 +97,10 @@ class Director(Protocol):
 
     def begin_batch(self, events: EventArray) -> BatchResult:
         """Turn records into rows."""
+        ...
+
+    def end_batch(self) -> None:
+        """All rows of the batch were handled: act on what went wrong behind the last of them."""
         ...
 
     def on_report(self, report: ExecutionReport) -> None:
@@ -109,18 +160,23 @@ class TickLoop:
     timers : Timers
     decision_clock : DecisionClock
     journal : Journal
+    past_commands : list of PastCommand, optional
+        Of the session that is run again. Records its tape had read when it was stopped are then
+        read to the end of the feed, as they belong to the session.
     """
 
     def __init__(self, tape: Tape, director: Director, broker: Broker, market: MarketView,
                  clock: LoopClock, timers: Timers, decision_clock: DecisionClock,
-                 journal: Journal) -> None:
+                 journal: Journal, past_commands: list[PastCommand] | None = None) -> None:
         self.tape, self.director, self.broker = tape, director, broker
         self.market, self.clock, self.timers = market, clock, timers
         self.decision_clock, self.journal = decision_clock, journal
         self.counts = LoopCounts()
         self.commands: deque[LoopCommand] = deque()
-        self._phases: deque[tuple[int, Phase]] = deque()
-        self._stopping = False
+        self._again = past_commands is not None
+        self._past = deque(past_commands or ())
+        self._phases: deque[PhaseChange] = deque()
+        self._stopping = self._winding_down = False
 
     def run(self, progress: Callable[[LoopCounts, int], None] | None = None) -> LoopCounts:
         """Run until the feed ends, a stop is asked for, or the director must stop.
@@ -137,12 +193,17 @@ class TickLoop:
             self._batch(events)
             if progress is not None:
                 progress(self.counts, self.clock.now_ns)
+        self._winding_down = True
         self.director.wind_down()
-        self._run_until(self.clock.now_ns + _WIND_DOWN_NS)
+        # Records behind the end are not shown to the strategy, but the venue runs on.
+        self._phases.clear()
+        self._run_until(self.clock.now_ns + _WIND_DOWN_NS, see_rows=False)
+        for events in self.tape.rest(read_on=self._again):
+            self.journal.events(events)
         return self.counts
 
     def _must_stop(self) -> bool:
-        return self._stopping or bool(self.director.stopped_by)
+        return not self._winding_down and (self._stopping or bool(self.director.stopped_by))
 
     def _batch(self, events: EventArray) -> None:
         counts, clock, market = self.counts, self.clock, self.market
@@ -151,8 +212,10 @@ class TickLoop:
         self.journal.events(events)
         result = self.director.begin_batch(events)
         rows = result.rows
-        market.open_batch(events, rows, counts.events)
-        self._phases.extend(result.phases)
+        before = counts.events
+        market.open_batch(events, rows, before)
+        self._phases.extend(PhaseChange(change.local_ns, before + change.index, change.phase)
+                            for change in result.phases)
         counts.batches += 1
         counts.events += len(events)
         counts.rows += rows.count
@@ -160,7 +223,7 @@ class TickLoop:
         for index in self.decision_clock.select(local_ns, rows.count):
             due_ns = int(local_ns[index])
             market.reveal(index + 1)
-            self._run_until(due_ns)
+            self._run_until(due_ns, before + int(rows.event_index[index]))
             if self._must_stop():
                 return
             clock.advance(due_ns)
@@ -169,59 +232,91 @@ class TickLoop:
             self.journal.decision_row(clock.now_ns, market.row_exch_ns, market.event_count,
                                       market.bid_ticks, market.ask_ticks, market.features)
             self.director.on_decision()
+            if self._must_stop():
+                return
         market.reveal(rows.count)
         self._run_until(int(events["local_ns"][-1]))
+        if not self._must_stop():
+            self.director.end_batch()
 
-    def _run_until(self, until_ns: int) -> None:
-        """Deliver reports, phases and timers due by a time, in order."""
+    def _run_until(self, until_ns: int, record: int = Timers.NEVER, *,
+                   see_rows: bool = True) -> None:
+        """Deliver reports, timers and phases due by a time, in order; stop at once if we must.
+
+        Parameters
+        ----------
+        record : int
+            Number of the record in the session at which the item stands for whose sake this is
+            called; a phase of the same time comes first only if its record does.
+        """
         while True:
-            self._take_commands()
-            phase_ns = self._phases[0][0] if self._phases else Timers.NEVER
+            self._take_commands(until_ns)
+            if self._must_stop():
+                return
+            phase_ns = Timers.NEVER
+            if self._phases and self._phases[0].index < record:
+                phase_ns = self._phases[0].local_ns
             limit = min(until_ns, phase_ns, self.timers.next_ns)
             report = self.broker.next_report(limit)
             if report is not None:
                 self._report(report)
-            elif phase_ns <= min(until_ns, self.timers.next_ns):
-                self._phase()
-            elif self.timers.next_ns <= until_ns:
+            elif self.timers.next_ns <= min(until_ns, phase_ns):
                 self._timer()
+            elif phase_ns <= until_ns:
+                self._phase()
             else:
                 self.clock.advance(until_ns)
-                self.market.seek(until_ns)
+                if see_rows:
+                    self.market.seek(until_ns)
                 return
 
     def _report(self, report: ExecutionReport) -> None:
         now = self.clock.advance(report.local_ns)
-        # At equal times reports come before market packets.
-        self.market.seek(now - 1)
+        self._see_before(now)
         self.counts.reports += 1
         self.journal.report(report, now, self.market.event_count)
         self.director.on_report(report)
 
+    def _see_before(self, now_ns: int) -> None:
+        """At equal times reports and timers come before market records."""
+        if not self._winding_down:
+            self.market.seek(now_ns - 1)
+
     def _phase(self) -> None:
-        time_ns, phase = self._phases.popleft()
-        now = self.clock.advance(time_ns)
-        self.market.seek(now)
-        self.market.phase = phase
+        change = self._phases.popleft()
+        now = self.clock.advance(change.local_ns)
+        self.market.seek_record(change.index)
+        self.market.phase = change.phase
         self.counts.phases += 1
-        self.journal.write(Entry.PHASE, now, self.market.event_count, code=phase)
-        self.director.on_phase(phase)
+        self.journal.write(Entry.PHASE, now, self.market.event_count, code=change.phase)
+        self.director.on_phase(change.phase)
 
     def _timer(self) -> None:
         timer = self.timers.pop()
         now = self.clock.advance(timer.due_ns)
-        self.market.seek(now)
+        self._see_before(now)
         self.counts.timers += 1
         self.journal.write(Entry.TIMER, now, self.market.event_count, order_id=timer.key,
                            x=timer.due_ns)
         self.director.on_timer(timer)
 
-    def _take_commands(self) -> None:
+    def _take_commands(self, until_ns: int) -> None:
+        while self._past and self._is_due(self._past[0], until_ns):
+            past = self._past.popleft()
+            self.clock.advance(past.time_ns)
+            self.market.seek_record(past.event_count)
+            self._command(past.command)
         while self.commands:
-            command = self.commands.popleft()
-            self.counts.commands += 1
-            self.journal.write(Entry.COMMAND, self.clock.now_ns, self.market.event_count,
-                               code=command)
-            if command is LoopCommand.STOP:
-                self._stopping = True
-            self.director.on_command(command)
+            self._command(self.commands.popleft())
+
+    def _is_due(self, past: PastCommand, until_ns: int) -> bool:
+        return (past.time_ns <= until_ns and past.item == self.journal.item_count
+                and past.decision_count == self.journal.decisions.count)
+
+    def _command(self, command: LoopCommand) -> None:
+        self.counts.commands += 1
+        self.journal.write(Entry.COMMAND, self.clock.now_ns, self.market.event_count,
+                           code=command, x=self.journal.decisions.count)
+        if command is LoopCommand.STOP:
+            self._stopping = True
+        self.director.on_command(command)

@@ -92,6 +92,21 @@ class MarketView:
         found = int(np.searchsorted(rows.local_ns[start:end], time_ns, side="right"))
         self._take(rows, start + found - 1)
 
+    def seek_record(self, record: int) -> None:
+        """Make the latest revealed row before a record of the session the present row.
+
+        Parameters
+        ----------
+        record : int
+            Number of the record from the start of the session; rows that end before it count.
+        """
+        rows, start, end = self._rows, self._next, self._end
+        if rows is None or start >= end:
+            return
+        found = int(np.searchsorted(rows.event_index[start:end], record - self._events_before))
+        if found:
+            self._take(rows, start + found - 1)
+
     def take(self, index: int) -> None:
         """Make row ``index`` of the open batch the present row (never an earlier one)."""
         if self._rows is None or index < self._next - 1:

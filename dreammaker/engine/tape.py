@@ -5,6 +5,7 @@ cursor may run ahead of the strategy's. Chunks are dropped when both have passed
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,19 @@ class Tape:
         if not self._strategy and not self._read():
             return None
         return self._strategy.popleft()
+
+    def rest(self, *, read_on: bool) -> Iterator[EventArray]:
+        """Records the strategy was not given: those read for the venue, or all that are left.
+
+        Parameters
+        ----------
+        read_on : bool
+            Read the feed to its end.
+        """
+        while self._strategy or (read_on and self._read()):
+            # Nobody's cursor moves any more: nothing needs to be kept for the venue.
+            self._venue.clear()
+            yield self._strategy.popleft()
 
     def venue_chunk(
         self, cursor: VenueCursor, until_ns: int

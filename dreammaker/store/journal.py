@@ -58,7 +58,7 @@ class Entry(IntEnum):
     PHASE = 1        # code: phase
     REPORT = 2       # code: report kind, side: liquidity, x: fill id, y: leaves, a: fee, b: reason
     TIMER = 3        # order_id: key, x: due time
-    COMMAND = 4      # code: command
+    COMMAND = 4      # code: command, x: decisions made before it
     DECISION = 20    # code: reason, side, qty: target, x: mid in half ticks, a: score, b: share
     VOTE = 21        # code: voter, side: ballot, a: value
     SUBMIT = 22      # code: type | tif << 4 | reduce_only << 8, x: reason
@@ -88,6 +88,11 @@ class Journal:
         self.decisions: _Sink = _sink(folder, "decisions.arrow", DECISION_DTYPE)
         self._events = (SegmentWriter(folder / "events.arrow", EVENT_DTYPE)
                         if folder is not None and keep_events else None)
+
+    @property
+    def item_count(self) -> int:
+        """Records so far, and the number of the next one."""
+        return self._item
 
     def events(self, events: EventArray) -> None:
         """Chain (and keep) market records."""
