@@ -116,7 +116,12 @@ class Agent:
         """End; what waits in the inbox is dropped."""
         self._move(AgentState.STOPPED)
         self.inbox.clear()
-        self.shut_down()
+        try:
+            self.shut_down()
+        except Exception as error:
+            # It is stopped all the same; the others are not kept from stopping.
+            self.last_error = error
+            self.metrics.errors += 1
 
     def start_up(self) -> None:
         """Hook: make ready."""
@@ -149,6 +154,9 @@ class Agent:
         metrics, inbox, handlers, handled = self.metrics, self.inbox, self._handlers, 0
         metrics.last_step_ns = self.clock.now_ns
         for _ in range(len(inbox)):
+            if self.state is not AgentState.RUNNING:
+                # A handler paused or stopped its own agent.
+                break
             message = inbox.popleft()
             handler = handlers[message.topic]
             try:

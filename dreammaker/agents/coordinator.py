@@ -4,14 +4,17 @@ It steps the agents in the order in which they were registered, again and again 
 is left, with a bound. It is an agent itself: proposals, rows and phases reach it as messages.
 """
 
+from dataclasses import replace
+
 from dreammaker.agents.base import Agent, AgentState
 from dreammaker.agents.context import Target, TradingContext
-from dreammaker.agents.emergency import flatten_without_agents
+from dreammaker.agents.emergency import cancel_without_agents, flatten_without_agents
+from dreammaker.agents.voting import poll
 from dreammaker.domain.orders import ExecutionReport, Reason
 from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import NS_PER_S
-from dreammaker.engine.decisions import Ballot, Proposal, Vote, consensus
-from dreammaker.engine.loop import BatchResult, LoopCommand
+from dreammaker.engine.decisions import Proposal
+from dreammaker.engine.loop import BatchResult, LoopCommand, PhaseChange
 from dreammaker.engine.market import Rows
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.ports import Voter
@@ -25,6 +28,7 @@ MAX_ROUNDS = 64
 RESTART_TIMER = "restart"
 FLATTEN_TIMER = "flatten"
 FLATTEN_RETRY_NS = 5 * NS_PER_S
+TIMER_RETRY_NS = NS_PER_S
 MAX_RESTARTS = 5
 HEARTBEAT_NS = 5 * NS_PER_S
 _RUNNING, _ERROR = AgentState.RUNNING, AgentState.ERROR
@@ -60,14 +64,23 @@ class Coordinator(Agent):
         self._routes: list[Agent | None] = [None] * (max(Capability) + 1)
         self._routes[Capability.COORDINATE] = self
         self._order: list[Agent] = [self]
+        # Numbers are never given twice: what the journal and timers call an agent by stays right
+        # when others come and go.
+        self._numbers = {self.name: 0}
+        self._next_number = 1
         self._rows = self._empty_rows = empty_rows
-        self._phases: list[tuple[int, Phase]] = []
+        self._phases: list[PhaseChange] = []
+        self._faults: list[tuple[str, Exception]] = []
         self._heartbeat_asked_ns = 0
+        self._heartbeat_asked: set[str] = set()
         self._restarts_due: set[str] = set()
+        self._causes: set[Reason] = set()
+        self._flatten_set = False
         self._stopped_by = ""
         self.on(Topic.PROPOSAL, self._proposal)
         self.on(Topic.FEATURE_ROWS, self._take_rows)
         self.on(Topic.PHASE, self._take_phases)
+        self.on(Topic.FAILURE, lambda message: self._faults.append(message.payload))
         self.on(Topic.HEARTBEAT, lambda message: None)
 
     # Registration and discovery.
@@ -80,24 +93,36 @@ class Coordinator(Agent):
         if taken:
             raise ValueError(f"{agent.name}: {', '.join(taken)} is offered already")
         self.agents[agent.name] = agent
-        self._order.append(agent)
+        self._numbers[agent.name] = self._next_number
+        self._next_number += 1
+        self._order = [*self._order, agent]
         for capability in agent.capabilities:
             self._routes[capability] = agent
         if self.state is AgentState.RUNNING:
             agent.start()
             self._note_state(agent)
+            self._rearm()
 
     def unregister(self, name: str) -> Agent:
-        """Take an agent out, stopping it; messages for its capabilities are counted undelivered."""
+        """Take an agent out, stopping it; messages for its capabilities are counted undelivered.
+
+        Without risk or execution nothing may be opened: the coordinator stands down.
+        """
         if name == self.name or name not in self.agents:
             raise ValueError(f"no agent named {name} can be taken out")
         agent = self.agents.pop(name)
-        self._order.remove(agent)
+        self._order = [other for other in self._order if other is not agent]
         for capability in agent.capabilities:
             self._routes[capability] = None
         if agent.state not in (AgentState.STOPPED, AgentState.INITIALIZED):
             agent.stop()
         self._note_state(agent)
+        del self._numbers[name]
+        self._restarts_due.discard(name)
+        self._heartbeat_asked.discard(name)
+        if agent.capabilities & _CRITICAL and self.state is AgentState.RUNNING:
+            self._stand_down(Reason.AGENT_NOT_RUNNING)
+            self._flatten()
         return agent
 
     def discover(self, capability: Capability) -> Agent | None:
@@ -146,6 +171,17 @@ class Coordinator(Agent):
         self.pump()
         return BatchResult(self._rows, self._phases)
 
+    def end_batch(self) -> None:
+        """Fail agents that found damage behind the last row of the batch."""
+        if not self._faults:
+            return
+        for name, error in self._faults:
+            agent = self.agents.get(name)
+            if agent is not None and agent.state is AgentState.RUNNING:
+                agent.fail(error)
+        self._faults.clear()
+        self.pump()
+
     def on_decision(self) -> None:
         """Have the model look at the present row."""
         self._heartbeats()
@@ -176,13 +212,19 @@ class Coordinator(Agent):
         if timer.owner == self.name:
             if timer.name == RESTART_TIMER:
                 self._restart(timer)
-            elif self.context.ledger.position.lots or self.context.ledger.working:
-                self._flatten()
+            else:
+                self._flatten_set = False
+                if self.context.ledger.position.lots or self.context.ledger.working:
+                    self._flatten()
         else:
             owner = self.agents.get(timer.owner)
-            if owner is not None:
-                owner.deliver(Message(MessageType.COMMAND, Topic.TIMER, self.name,
-                                      Capability.COORDINATE, timer, self.clock.now_ns))
+            now = self.clock.now_ns
+            if owner is not None and not owner.deliver(Message(
+                    MessageType.COMMAND, Topic.TIMER, self.name, Capability.COORDINATE, timer,
+                    now)):
+                # Its owner is down for the moment, and must not miss it: the flatten before the
+                # close is a timer.
+                self.context.timers.set(replace(timer, due_ns=now + TIMER_RETRY_NS))
         self.pump()
 
     def on_command(self, command: LoopCommand) -> None:
@@ -193,18 +235,22 @@ class Coordinator(Agent):
             self.pump()
 
     def wind_down(self) -> None:
-        """Cancel what works; the feed has ended."""
-        self._tell(MessageType.COMMAND, Topic.LIFECYCLE, Capability.EXECUTE, "wind down")
+        """Cancel what works; flatten too where the session was killed or had to stop."""
+        if self._stopped_by or self.context.gate.state is TradingState.KILLED:
+            self._flatten()
+        elif not self._tell(MessageType.COMMAND, Topic.LIFECYCLE, Capability.EXECUTE, "wind down"):
+            cancel_without_agents(self.context, Reason.SESSION_END, self._note_emergency)
         self.pump()
 
     # Stepping and routing.
 
     def pump(self) -> None:
         """Step the agents until no message is left."""
-        order, route = self._order, self._route
+        route = self._route
         for _ in range(MAX_ROUNDS):
             busy = False
-            for agent in order:
+            # A new list is made when agents come or go, so this one does not change underfoot.
+            for agent in self._order:
                 if agent.inbox and agent.state is _RUNNING:
                     agent.step()
                     busy = True
@@ -257,8 +303,7 @@ class Coordinator(Agent):
             self._decided(proposal, float("nan"), Reason.STOOD_DOWN,
                           Target(0) if goal * lots < 0 else None)
             return
-        share = consensus([self._ask(index, voter, proposal)
-                           for index, voter in enumerate(self.voters)])
+        share = poll(self.voters, proposal, self.context, self._note_failure)
         if share >= self.consensus_share:
             self._decided(proposal, share, Reason.NONE, Target(goal))
             return
@@ -267,17 +312,6 @@ class Coordinator(Agent):
         close = Target(0) if goal * lots < 0 else None
         self._decided(proposal, share,
                       Reason.NO_CONSENSUS if share == share else Reason.NO_VOTES, close)
-
-    def _ask(self, index: int, voter: Voter, proposal: Proposal) -> Vote:
-        try:
-            vote = voter.vote(proposal, self.context.market)
-        except Exception as error:
-            # A filter that cannot answer does not wave the trade through.
-            self._note_failure(f"voter {voter.name}", repr(error))
-            vote = Vote(Ballot.AGAINST)
-        self.context.journal.write(Entry.VOTE, self.clock.now_ns, self.context.market.event_count,
-                                   code=index, side=vote.ballot, a=vote.value)
-        return vote
 
     def _decided(self, proposal: Proposal, share: float, reason: Reason,
                  target: Target | None = None) -> None:
@@ -297,15 +331,17 @@ class Coordinator(Agent):
         now = self.clock.now_ns
         if now - self._heartbeat_asked_ns < HEARTBEAT_NS:
             return
-        asked, self._heartbeat_asked_ns = self._heartbeat_asked_ns, now
+        last, self._heartbeat_asked_ns = self._heartbeat_asked_ns, now
+        asked, self._heartbeat_asked = self._heartbeat_asked, set()
         for agent in self._order[1:]:
+            # Who was paused or down when it was asked of the others owes no answer.
             if agent.state is not AgentState.RUNNING:
                 continue
-            if asked and agent.metrics.received and agent.metrics.last_heartbeat_ns < asked:
-                agent.fail(TimeoutError(f"no heartbeat since {agent.metrics.last_heartbeat_ns}"))
-                continue
-            agent.deliver(Message(MessageType.HEARTBEAT, Topic.HEARTBEAT, self.name,
-                                  Capability.COORDINATE, None, now))
+            if agent.name in asked and agent.metrics.last_heartbeat_ns < last:
+                agent.fail(TimeoutError(f"{agent.name} gave no heartbeat when asked at {last}"))
+            elif agent.deliver(Message(MessageType.HEARTBEAT, Topic.HEARTBEAT, self.name,
+                                       Capability.COORDINATE, None, now)):
+                self._heartbeat_asked.add(agent.name)
         self.pump()
 
     def _failed(self, agent: Agent) -> None:
@@ -325,19 +361,28 @@ class Coordinator(Agent):
         self._restarts_due.add(agent.name)
         back_off = NS_PER_S << agent.metrics.restarts
         self.context.timers.set(Timer(self.clock.now_ns + back_off, self.name, RESTART_TIMER,
-                                      self._order.index(agent)))
+                                      self._numbers[agent.name]))
 
     def _restart(self, timer: Timer) -> None:
-        agent = self._order[timer.key]
+        agent = next((agent for agent in self._order
+                      if self._numbers[agent.name] == timer.key), None)
+        if agent is None:
+            return
         self._restarts_due.discard(agent.name)
         if agent.state is not AgentState.ERROR:
             return
         agent.metrics.restarts += 1
         agent.start()
         self._note_state(agent)
-        gate = self.context.gate
-        if (all(other.state is AgentState.RUNNING for other in self._order)
-                and gate.state_reason is Reason.AGENT_NOT_RUNNING and gate.rearm()):
+        self._rearm()
+
+    def _rearm(self) -> None:
+        """Trade again where agents that were down are the only cause, and all of them run."""
+        complete = (all(agent.state is AgentState.RUNNING for agent in self._order)
+                    and all(self._routes[capability] is not None for capability in _CRITICAL))
+        if (complete and self._causes == {Reason.AGENT_NOT_RUNNING}
+                and not self.context.ledger.doubtful and self.context.gate.rearm()):
+            self._causes.clear()
             self.context.orders_db.risk_state(self.clock.now_ns, "ARMED: agents run again")
 
     def _flatten(self) -> None:
@@ -347,12 +392,14 @@ class Coordinator(Agent):
             self._tell(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE,
                        Target(0, urgent=True))
         else:
-            flatten_without_agents(
-                self.context, lambda error: self._note_failure("emergency", repr(error)))
-        self.context.timers.set(Timer(self.clock.now_ns + FLATTEN_RETRY_NS, self.name,
-                                      FLATTEN_TIMER))
+            flatten_without_agents(self.context, self._note_emergency)
+        if not self._flatten_set:
+            self._flatten_set = True
+            self.context.timers.set(Timer(self.clock.now_ns + FLATTEN_RETRY_NS, self.name,
+                                          FLATTEN_TIMER))
 
     def _stand_down(self, reason: Reason) -> None:
+        self._causes.add(reason)
         if self.context.gate.stand_down(reason):
             self._note_stand_down(reason)
 
@@ -367,7 +414,9 @@ class Coordinator(Agent):
         if len(self.failures) < 1000:
             self.failures.append((self.clock.now_ns, who, what))
 
+    def _note_emergency(self, error: Exception) -> None:
+        self._note_failure("emergency", repr(error))
+
     def _note_state(self, agent: Agent) -> None:
-        position = self._order.index(agent) if agent in self._order else len(self._order)
         self.context.journal.write(Entry.AGENT, self.clock.now_ns, self.context.market.event_count,
-                                   code=position, side=agent.state)
+                                   code=self._numbers[agent.name], side=agent.state)

@@ -1,4 +1,4 @@
-"""Flattening that needs no agent: cancel everything, close what the ledger holds."""
+"""What can be done without agents: cancel everything, close what the ledger holds."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,16 @@ from dreammaker.domain.orders import (
     SubmitOrder,
     TimeInForce,
 )
+
+
+def cancel_without_agents(context: TradingContext, reason: Reason,
+                          note: Callable[[Exception], None]) -> None:
+    """Cancel all working orders; ``note`` is told of what the broker or the disk raised."""
+    for number in list(context.ledger.working):
+        try:
+            send_cancel(context, number, reason)
+        except Exception as error:
+            note(error)
 
 
 def flatten_without_agents(context: TradingContext, note: Callable[[Exception], None]) -> bool:

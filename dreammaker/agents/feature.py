@@ -40,7 +40,9 @@ class FeatureAgent(Agent):
 
     def _batch(self, message: Message) -> None:
         self.row_count += self.pipeline.process(message.payload, self.rows)
+        self.send(MessageType.DATA, Topic.FEATURE_ROWS, Capability.COORDINATE, self.rows)
         fault = self.pipeline.fault
         if fault is not None:
-            raise FeatureError(f"record {fault[0]} of the batch: {fault[2]}")
-        self.send(MessageType.DATA, Topic.FEATURE_ROWS, Capability.COORDINATE, self.rows)
+            # The rows before the damage count; the agent fails when they have been decided on.
+            self.send(MessageType.ERROR, Topic.FAILURE, Capability.COORDINATE,
+                      (self.name, FeatureError(f"record {fault[0]} of the batch: {fault[2]}")))

@@ -1,7 +1,7 @@
 """Runs a past session again from its own records, and says whether every bit is the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from dreammaker.domain.errors import StoreError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.schema import SCHEMA_VERSION
 from dreammaker.domain.source import SourceProfile
-from dreammaker.engine.loop import LoopCounts
+from dreammaker.engine.loop import LoopCommand, LoopCounts, PastCommand
 from dreammaker.store.eventlog import EventStore
-from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION
+from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION, Entry
 from dreammaker.store.segments import MemorySegment, SegmentWriter, read_segment
-from dreammaker.store.session import HEADER_VERSION, damaged_files, read_json
+from dreammaker.store.session import HEADER_VERSION, damaged_files, read_json, read_seal
 
 _VERSIONS = {"header_version": HEADER_VERSION, "journal_version": JOURNAL_VERSION,
              "schema_version": SCHEMA_VERSION}
@@ -69,12 +69,16 @@ def verify_session(folder: Path, data_root: Path | None = None,
         If the folder is no session, is of an unknown version, was never sealed, or its records
         are not to be had.
     """
-    header = read_json(folder / "session.json")
+    if not folder.is_dir():
+        raise StoreError(f"{folder} is no session folder")
     if not (folder / "seal.json").exists():
-        raise StoreError(f"{folder} was never sealed: the session did not end in good order")
+        # Tells a folder that holds no session from one whose session crashed.
+        read_json(folder / "session.json")
+    sealed = read_seal(folder)["chains"]
     damage = damaged_files(folder)
     if damage:
         return Verification(damage)
+    header = read_json(folder / "session.json")
     identity = header.get("identity")
     if not isinstance(identity, dict):
         raise StoreError(f"{folder / 'session.json'} is damaged: it holds no identity")
@@ -82,24 +86,39 @@ def verify_session(folder: Path, data_root: Path | None = None,
         if identity.get(name) != known:
             raise StoreError(f"{folder}: {name} {identity.get(name)!r} is not known to this "
                              f"program, which writes {known}")
-    session = rebuild(folder, identity, data_root or Path(header.get("data_root", "data")))
+    journal = read_segment(folder / "journal.arrow", JOURNAL_DTYPE)
+    session = rebuild(folder, identity, data_root or Path(header.get("data_root", "data")),
+                      sealed["event_count"], past_commands(journal))
     result = session.run(progress)
     found = Verification(journal_hash=result.digests["journal"], counts=session.loop.counts)
-    sealed = read_json(folder / "seal.json").get("chains", {})
     found.problems += _differences("decision", read_segment(folder / "decisions.arrow",
                                                             DECISION_DTYPE),
                                    _in_memory(session.journal.decisions))
-    found.problems += _differences("journal", read_segment(folder / "journal.arrow",
-                                                           JOURNAL_DTYPE),
-                                   _in_memory(session.journal.entries))
+    found.problems += _differences("journal", journal, _in_memory(session.journal.entries))
     for name, value in result.digests.items():
         if sealed.get(name) != value and not found.problems:
             found.problems.append(f"the {name} chain is {value}, sealed was {sealed.get(name)}")
     return found
 
 
-def rebuild(folder: Path, identity: dict[str, Any], data_root: Path) -> Session:
-    """The session a folder describes, in memory and ready to run."""
+def past_commands(journal: NDArray[np.void]) -> list[PastCommand]:
+    """Commands of a journal, each with its place in the order of items."""
+    return [PastCommand(int(entry["item"]), int(entry["x"]), int(entry["time_ns"]),
+                        int(entry["event_count"]), LoopCommand(int(entry["code"])))
+            for entry in journal[journal["kind"] == Entry.COMMAND]]
+
+
+def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count: int,
+            commands: list[PastCommand]) -> Session:
+    """The session a folder describes, in memory and ready to run.
+
+    Parameters
+    ----------
+    event_count : int
+        Records the session had read; a session that was stopped has not read the whole day.
+    commands : list of PastCommand
+        What it was told from outside.
+    """
     config = parse_config(identity["config"], str(folder / "session.json"))
     instrument = Instrument(**identity["instrument"])
     profile = SourceProfile(**identity["source"])
@@ -115,9 +134,10 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path) -> Session:
             raise StoreError(f"{origin['symbol']} {day} in {data_root} is not what the session "
                              "ran on: its content hash differs (imported again since?)")
         hours = session_hours(instrument, config.instrument, day)
-        feed = LogFeed(log)
+        feed = LogFeed(replace(log, events=log.events[:event_count]))
         feed.instrument = instrument
-    return Session(config, SessionSource(feed, *hours, origin, keep_events=False))
+    return Session(config, SessionSource(feed, *hours, origin, keep_events=False),
+                   past_commands=commands)
 
 
 def _in_memory(sink: SegmentWriter | MemorySegment) -> NDArray[np.void]:

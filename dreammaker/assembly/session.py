@@ -21,7 +21,7 @@ from dreammaker.assembly.sources import SessionSource
 from dreammaker.domain.schema import SCHEMA_VERSION
 from dreammaker.engine.clock import NS_PER_S, LoopClock
 from dreammaker.engine.decisions import TimeDecisionClock
-from dreammaker.engine.loop import LoopCounts, TickLoop
+from dreammaker.engine.loop import LoopCounts, PastCommand, TickLoop
 from dreammaker.engine.market import MarketView
 from dreammaker.engine.tape import Tape
 from dreammaker.engine.timers import Timers
@@ -62,10 +62,12 @@ class Session:
         Feed, hours, and where the records come from.
     folder : Path, optional
         An existing, empty session folder; None keeps everything in memory.
+    past_commands : list of PastCommand, optional
+        Of the session that is run again (see ``TickLoop``).
     """
 
-    def __init__(self, config: SystemConfig, source: SessionSource,
-                 folder: Path | None = None) -> None:
+    def __init__(self, config: SystemConfig, source: SessionSource, folder: Path | None = None,
+                 past_commands: list[PastCommand] | None = None) -> None:
         self.config, self.source, self.folder = config, source, folder
         feed = source.feed
         clock, timers = LoopClock(), Timers()
@@ -87,7 +89,8 @@ class Session:
         self.coordinator = self._agents()
         self.loop = TickLoop(
             self.tape, self.coordinator, venue, market, clock, timers,
-            TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S)), self.journal)
+            TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S)), self.journal,
+            past_commands)
 
     def _agents(self) -> Coordinator:
         config, context, feed = self.config, self.context, self.source.feed
@@ -129,8 +132,10 @@ class Session:
             self.loop.run(progress)
             self.coordinator.stop_all()
         finally:
-            self.journal.close()
-            self.context.orders_db.close()
+            try:
+                self.journal.close()
+            finally:
+                self.context.orders_db.close()
         digests = self.journal.digests(self.header)
         summary = self._summary(digests["journal"])
         if self.folder is not None:
