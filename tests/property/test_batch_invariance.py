@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+
+from dreammaker.assembly.session import Session
+from dreammaker.assembly.sources import open_source
+from dreammaker.store.journal import MemorySegment
 from tests.end_to_end.sessions import (
     ORDERS,
     QUOTES,
@@ -10,10 +14,6 @@ from tests.end_to_end.sessions import (
     quotes_log,
     short_config,
 )
-
-from dreammaker.assembly.session import Session
-from dreammaker.assembly.sources import open_source
-from dreammaker.store.journal import MemorySegment
 
 BATCHES = (1, 7, 64, 4096)
 # Answers and give-up timers fall on the records' own grid of 1 ms.
