@@ -5,7 +5,7 @@ import pytest
 
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import open_source
-from dreammaker.store.journal import MemorySegment
+from dreammaker.store.segments import MemorySegment
 from tests.end_to_end.sessions import (
     ORDERS,
     QUOTES,

@@ -77,7 +77,7 @@ def test_session_when_never_sealed_then_said(copy: Path) -> None:
 
 
 def test_folder_when_no_session_then_said(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="session.json is missing"):
+    with pytest.raises(StoreError, match=r"session\.json is missing"):
         verify_session(tmp_path)
     with pytest.raises(StoreError, match="is no session folder"):
         verify_session(tmp_path / "absent")
