@@ -14,7 +14,6 @@ from datetime import date
 
 import numpy as np
 from _bench import c_floor, conditions, goal_line, pointer, print_table, timed_together
-from bench_book import random_walk_levels
 
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind, Phase
@@ -26,8 +25,7 @@ from dreammaker.simulation.market import SimulatedMarket
 FLOOR_GOAL, AIM_NS, CALL_GOAL_US = 1.6, 60.0, 2.0
 BATCH = 4_096
 WIN = Instrument.win()
-# The floor sees no auctions; a crossed moment of the random levels must not be one here either.
-CONFIG = FeatureConfig(auction_after_ms=10**9)
+CONFIG = FeatureConfig()
 SOURCE = SourceProfile("benchmark", 10, has_aggressor=True)
 WHOLE = ("exch_ns", "local_ns", "event_index", "trade_flow_10s", "session_volume", "bid_ticks",
          "ask_ticks", "bid_qty", "ask_qty", "last_trade_ticks", "book_ok")
@@ -51,14 +49,21 @@ def simulated(count: int) -> np.ndarray:
 
 
 def random_levels(count: int) -> np.ndarray:
-    """bench_book's level sets, 1 ms apart, one record in ten a trade; every record a packet."""
+    """Level sets around a fixed price, 1 ms apart, one record in ten a trade; each a packet.
+
+    Bids stand at or below the price, asks above it; the distance is geometric (nine in ten within
+    five ticks) and one record in ten deletes, so the best prices come and go.
+    """
     rng = np.random.default_rng(2)
-    events = random_walk_levels(count)
+    events = np.zeros(count, EVENT_DTYPE)
+    side = rng.choice(np.array([1, -1], np.int8), count)
+    distance = rng.geometric(0.37, count) - 1
+    events["price_ticks"] = np.where(side > 0, 26_000 - distance, 26_001 + distance)
+    events["side"], events["flags"] = side, Flag.LAST
+    events["qty_lots"] = np.where(rng.random(count) < 0.1, 0, rng.integers(1, 500, count))
+    trade = (rng.random(count) < 0.1) & (events["qty_lots"] > 0)
+    events["kind"] = np.where(trade, Kind.TRADE, Kind.LEVEL_SET)
     events["exch_ns"] = 1_700_000_000_000_000_000 + np.cumsum(rng.integers(0, 2_000_000, count))
-    at = np.flatnonzero(rng.random(count) < 0.1)
-    at = at[events["qty_lots"][at] > 0]
-    events["kind"][at] = Kind.TRADE
-    events["qty_lots"][at] = rng.integers(1, 20, len(at))
     return events
 
 
@@ -75,6 +80,8 @@ def check_equal(library: ctypes.CDLL, events: np.ndarray) -> int:
     rows = FeatureRows(len(events))
     pipeline = FeaturePipeline(CONFIG, WIN, SOURCE)
     assert pipeline.process(events, rows) == count and pipeline.fault is None
+    # A broken book would be cheap: NaN is quickly written.
+    assert rows.book_ok[:count].mean() > 0.99
     for i, name in enumerate(WHOLE):
         np.testing.assert_array_equal(getattr(rows, name)[:count], whole[:count, i], name)
     for i, name in enumerate(FEATURE_NAMES):

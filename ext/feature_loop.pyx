@@ -25,6 +25,7 @@ from dreammaker._ext.rolling cimport (flow_evict, flow_push, lag_advance, lag_fa
 from dreammaker._ext.schema cimport (BAR, CLEAR, F_AUCTION, F_LAST, F_OFF_GRID, GAP, ORDER_EXECUTE,
                                      PHASE_CONTINUOUS, QUOTE, SESSION, TRADE, event_t)
 
+# hot: begin
 # ---- the best prices and the book --------------------------------------------------------------
 cdef void _quote(pipeline_t* p, const event_t* e) noexcept nogil:
     # A price off the grid leaves its side unknown until the next quote.
@@ -247,3 +248,4 @@ cdef int64_t pipeline_run(pipeline_t* p, const event_t* events, int64_t count, r
             fault_index[0] = k
             return written
     return written
+# hot: end

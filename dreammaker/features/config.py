@@ -78,7 +78,7 @@ class FeatureConfig:
     velocity_window_ms: Milliseconds = 1_000
     flow_window_ms: Milliseconds = 10_000
     cell_ms: Milliseconds = 1_000
-    bar_ms: Milliseconds = 10_000
+    bar_ms: Annotated[int, Field(ge=100, le=86_400_000)] = 10_000
     volatility_cells: Annotated[int, Field(ge=2, le=4096)] = 300
     impact_cells: Annotated[int, Field(ge=3, le=512)] = 300
     roll_trades: Annotated[int, Field(ge=4, le=4096)] = 200

@@ -1,5 +1,7 @@
 """Properties of the pipeline for any well-formed stream."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ def run(events, kind, cuts=()):
     pipeline = FeaturePipeline(SMALL, INSTRUMENT, SOURCES[kind])
     rows, parts = FeatureRows(max(len(events), 1)), {name: [] for name in ARRAYS}
     edges = [0, *sorted(cuts), len(events)]
-    for start, end in zip(edges, edges[1:], strict=False):  # noqa: RUF007
+    for start, end in pairwise(edges):
         count = pipeline.process(events[start:end], rows)
         for name, part in parts.items():
             part.append(getattr(rows, name)[:count] + (start if name == "event_index" else 0))
@@ -102,7 +104,8 @@ def test_every_change_of_meaning_changes_the_hash(changed):
 
 @pytest.mark.parametrize("bad", [
     {"ofi_window_ms": 0}, {"depth_decay": 0.0}, {"hawkes_beta": ((0.0, 1.0), (1.0, 1.0))},
-    {"macd_fast": 26}, {"bar_ms": 1_500}, {"fracdiff_threshold": 0.0}, {"unknown": 1}])
+    {"macd_fast": 26}, {"bar_ms": 1_500}, {"bar_ms": 50}, {"fracdiff_threshold": 0.0},
+    {"unknown": 1}])
 def test_bad_configurations_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         FeatureConfig(**bad)
