@@ -5,7 +5,7 @@ from importlib import import_module
 
 import typer
 
-from dreammaker.domain.errors import DreamMakerError
+from dreammaker.domain.errors import DreamMakerError, StoreError
 
 COMMANDS = ("demo", "run", "import_data", "inspect", "features", "replay", "config")
 """Modules of ``dreammaker.app.commands``; each has ``register(app: typer.Typer) -> None``."""
@@ -39,6 +39,11 @@ def main() -> None:
         print(f"error: the kernel {error.name} is not compiled; run: "
               "python setup.py build_ext --inplace", file=sys.stderr)
         raise SystemExit(1) from None
+    except OSError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(StoreError.exit_code) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

@@ -3,11 +3,13 @@
 import json
 import logging
 import logging.handlers
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
 
+from dreammaker.domain.errors import StoreError
 from dreammaker.engine.clock import iso_utc
 
 
@@ -31,6 +33,13 @@ class _ConsoleFormatter(logging.Formatter):
         return f"{record.getMessage()} {extra}".rstrip()
 
 
+class _SessionLog(logging.handlers.RotatingFileHandler):
+    """A log that gives up on a disk that refuses: what has to stop a session is its journal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing: the standard library would print a traceback for every line."""
+
+
 def set_up_logging(level: str, folder: Path | None, max_file_mb: int, backup_count: int,
                    console: Console) -> list[logging.Handler]:
     """Send the package's log to the console and, with a folder, to its ``dreammaker.log``.
@@ -46,9 +55,12 @@ def set_up_logging(level: str, folder: Path | None, max_file_mb: int, backup_cou
     shown.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     handlers: list[logging.Handler] = [shown]
     if folder is not None:
-        file = logging.handlers.RotatingFileHandler(
-            folder / "dreammaker.log", maxBytes=max_file_mb << 20, backupCount=backup_count,
-            encoding="utf-8")
+        try:
+            file = _SessionLog(folder / "dreammaker.log", maxBytes=max_file_mb << 20,
+                               backupCount=backup_count, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"cannot write {folder / 'dreammaker.log'}: {error.strerror}"
+                             ) from None
         file.setFormatter(JsonFormatter())
         handlers.append(file)
     logger = logging.getLogger("dreammaker")
@@ -64,4 +76,5 @@ def tear_down_logging(handlers: list[logging.Handler]) -> None:
     logger = logging.getLogger("dreammaker")
     for handler in handlers:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()

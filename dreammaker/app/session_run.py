@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -114,27 +115,30 @@ class SessionProgress:
 
 
 class _stop_on_interrupt:  # noqa: N801
-    """The first interrupt ends the session in good order, the second one at once."""
+    """The first interrupt or request to end ends the session in good order, the second at once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._previous: Any = None
+        self._asked = False
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> None:
         def stop(number: int, frame: FrameType | None) -> None:
-            if LoopCommand.STOP in self._session.loop.commands:
+            if self._asked:
                 raise KeyboardInterrupt
+            self._asked = True
             self._session.loop.commands.append(LoopCommand.STOP)
 
-        try:
-            self._previous = signal.signal(signal.SIGINT, stop)
-        except ValueError:
-            # Not the main thread: interrupts are somebody else's.
-            self._previous = None
+        # Windows sends SIGBREAK to a console program that is to end, other systems SIGTERM.
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", None)):
+            if number is not None:
+                # Outside the main thread interrupts are somebody else's.
+                with suppress(ValueError):
+                    self._previous[number] = signal.signal(number, stop)
 
     def __exit__(self, *details: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
 
 def show_summary(console: Console, summary: dict[str, Any], folder: Path, currency: str,

@@ -1,6 +1,7 @@
 """The system's configuration: one validated dataclass a package, read from TOML."""
 
 import datetime
+import json
 import tomllib
 from dataclasses import field, fields, is_dataclass
 from pathlib import Path
@@ -62,9 +63,9 @@ class InstrumentConfig:
     """
 
     symbol: Annotated[str, Field(min_length=1, max_length=32)] = "WINJ26"
-    tick_size: Annotated[float, Field(gt=0)] | None = None
-    tick_value: Annotated[float, Field(gt=0)] | None = None
-    fee_per_lot: Annotated[float, Field(ge=0)] | None = None
+    tick_size: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    tick_value: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    fee_per_lot: Annotated[float, Field(ge=0, le=1e6)] | None = None
     close_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
     timezone: str = "America/Sao_Paulo"
 
@@ -182,7 +183,8 @@ def parse_config(values: dict[str, Any], origin: str = "config") -> SystemConfig
         One sentence that names the origin, the key, the rule and the value.
     """
     try:
-        return _ADAPTER.validate_python(values)
+        # As JSON: strict (no "7" or true for a number), but lists and dates as text are read.
+        return _ADAPTER.validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_sentence(error, values)}") from None
     except DreamMakerError as error:
@@ -201,8 +203,10 @@ def load_config(path: Path) -> SystemConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     return parse_config(values, str(path))
@@ -215,7 +219,11 @@ def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
         key = ".".join(steps) or "the file"
         if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             allowed = ", ".join(_allowed(steps[:-1]))
-            found.append(f"unknown key {key}; allowed here: {allowed}")
+            found.append(f"unknown {'key' if steps[1:] else 'section'} {key}; "
+                         f"allowed here: {allowed}")
+            continue
+        if problem["type"] in ("dataclass_type", "dataclass_exact_type"):
+            found.append(f"{key}: must be a section of keys, was {problem['input']!r}")
             continue
         given = problem.get("input")
         message = problem["msg"].removeprefix("Value error, ")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Liquidity, Reason, ReportKind
 from dreammaker.reports.page import Section, money, page, table
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, Entry
@@ -153,7 +154,10 @@ def write_session_report(folder: Path) -> Path:
     ]
     path = folder / "report.html"
     title = f"{instrument['symbol']} · {identity['origin']['day']} · {summary['mode']}"
-    path.write_text(page(title, sections), encoding="utf-8")
+    try:
+        path.write_text(page(title, sections), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
     return path
 
 

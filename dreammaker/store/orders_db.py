@@ -59,6 +59,8 @@ class OrdersDb:
             self._db.execute(f"pragma user_version = {ORDERS_DB_VERSION}")
             self._db.executescript(_TABLES)
         except sqlite3.Error as error:
+            if hasattr(self, "_db"):
+                self._db.close()
             raise StoreError(f"cannot create {path}: {error}") from None
 
     def intent(self, order: SubmitOrder) -> None:
@@ -107,5 +109,7 @@ class OrdersDb:
             self._commit()
             self._db.execute("pragma wal_checkpoint(truncate)")
             self._db.execute("pragma journal_mode = delete")
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write {self.path}: {error}") from None
         finally:
             self._db.close()

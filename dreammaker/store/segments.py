@@ -165,10 +165,17 @@ class SegmentWriter(_Chain):
         if self._file.closed:
             return
         try:
-            self.flush()
-            self._writer.close()
-        finally:
-            self._file.close()
+            try:
+                self.flush()
+                self._writer.close()
+            finally:
+                self._file.close()
+        except OSError as error:
+            raise StoreError(f"cannot write {self.path}: {error}") from None
+
+
+_CUT_SHORT = ("expected to be able to read", "expected to read", "corrupted message, only")
+"""What Arrow says of a stream that ends within a message."""
 
 
 class SegmentReader:
@@ -211,22 +218,28 @@ class SegmentReader:
             return None
         try:
             batch = self._stream.read_next_batch()
+            batch.validate()
+            return self._records(batch)
         except (StopIteration, EOFError):
             self._file.close()
             return None
         except (pa.ArrowException, OSError, ValueError) as error:
             self._file.close()
-            if "expected to be able to read" in str(error).lower():
+            text = str(error)
+            if any(phrase in text.lower() for phrase in _CUT_SHORT):
                 return None
-            raise StoreError(f"{self.path} is damaged: {error}") from None
+            raise StoreError(f"{self.path} is damaged: {text.splitlines()[0]}") from None
+
+    def _records(self, batch: Any) -> NDArray[np.void]:
         part = np.zeros(batch.num_rows, self.dtype)
         for name in self.dtype.names or ():
             column = batch.column(name)
             if self.dtype[name].shape:
-                flat = column.flatten().to_numpy(zero_copy_only=False)
-                part[name] = flat.reshape(part[name].shape)
-            else:
-                part[name] = column.to_numpy(zero_copy_only=False)
+                column = column.flatten()
+            if column.null_count:
+                # Nothing is ever missing in what was written.
+                raise ValueError(f"column {name} has holes")
+            part[name] = column.to_numpy(zero_copy_only=False).reshape(part[name].shape)
         return part
 
 

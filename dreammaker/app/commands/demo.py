@@ -7,6 +7,9 @@ from rich.console import Console
 
 from dreammaker.app.session_run import run_session
 from dreammaker.assembly.config import parse_config
+from dreammaker.risk import RiskConfig
+
+_SHORT_MINUTES = 120.0
 
 
 def register(app: typer.Typer) -> None:
@@ -23,10 +26,19 @@ def register(app: typer.Typer) -> None:
         """Simulate a WIN session, trade it with the baseline, and write journal and report.
 
         No file, no account and no network are needed. The baseline is not meant to earn money:
-        it shows the whole way of an order.
+        it shows the whole way of an order. In a session under two hours the minutes after the
+        open and before the close in which nothing may be opened shrink with it.
         """
         values: dict[str, dict[str, object]] = {"run": {"mode": "simulated", "seed": seed}}
         if minutes is not None:
             values["simulation"] = {"session_minutes": minutes}
+            if minutes < _SHORT_MINUTES:
+                # The hours in which nothing may be opened shrink with the day, or a short
+                # session would be over before it may trade.
+                share = minutes / _SHORT_MINUTES
+                usual = RiskConfig()
+                values["risk"] = {name: getattr(usual, name) * share for name in (
+                    "entry_start_minutes_after_open", "entry_stop_minutes_before_close",
+                    "flatten_minutes_before_close")}
         config = parse_config(values, "command line")
         run_session(config, Console(stderr=as_json), as_json=as_json)
