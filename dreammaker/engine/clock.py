@@ -58,4 +58,4 @@ def iso_utc(time_ns: int, *, digits: int = 3) -> str:
     """
     seconds, rest = divmod(time_ns, NS_PER_S)
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{text}.{rest:09d}"[: len(text) + 1 + digits] + "Z"
+    return f"{text}.{rest:09d}"[: len(text) + (1 + digits if digits else 0)] + "Z"

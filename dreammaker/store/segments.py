@@ -174,7 +174,7 @@ class SegmentWriter(_Chain):
             raise StoreError(f"cannot write {self.path}: {error}") from None
 
 
-_CUT_SHORT = ("expected to be able to read", "expected to read", "corrupted message, only")
+_CUT_SHORT = ("expected to be able to read", "expected to read", "bytes available")
 """What Arrow says of a stream that ends within a message."""
 
 
@@ -223,9 +223,10 @@ class SegmentReader:
         except (StopIteration, EOFError):
             self._file.close()
             return None
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            # A damaged length asks for more memory than there is.
             self._file.close()
-            text = str(error)
+            text = str(error) or type(error).__name__
             if any(phrase in text.lower() for phrase in _CUT_SHORT):
                 return None
             raise StoreError(f"{self.path} is damaged: {text.splitlines()[0]}") from None
