@@ -76,12 +76,13 @@ class ExecutionAgent(Agent):
         delta = goal - lots
         side = (delta > 0) - (delta < 0)
         wanted = abs(delta)
+        held_up = any(map(self._holds_up, ledger.working.values()))
         for record in list(ledger.working.values()):
             if record.order.side != side or record.leaves_lots > wanted or (
                     self.target.urgent and record.order.reason is not Reason.FLATTEN):
                 send_cancel(self.context, record.order.client_order_id, Reason.REPLACED)
         reducing = lots != 0 and side * lots < 0
-        if reducing and not any(map(self._holds_up, ledger.working.values())):
+        if reducing and not held_up:
             wanted -= ledger.working_lots(side)
         elif ledger.working:
             return
