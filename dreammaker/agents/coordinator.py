@@ -196,8 +196,11 @@ class Coordinator(Agent):
         """Book a report, then tell risk and execution."""
         self.context.orders_db.report(report)
         known = self.context.ledger.apply(report)
-        if known is None and self.context.ledger.doubtful:
+        if known is None and self.context.ledger.stray_count:
             self._stand_down(Reason.STATE_UNKNOWN)
+        elif self._causes:
+            # What was in doubt when the agents came back may be known now.
+            self._rearm()
         self._tell(MessageType.STATUS, Topic.REPORT, Capability.GUARD, report)
         self._tell(MessageType.STATUS, Topic.REPORT, Capability.EXECUTE, report)
         self.pump()

@@ -39,6 +39,7 @@ class ExecutionAgent(Agent):
         self.denied_counts: dict[Reason, int] = {}
         self._asked: SubmitOrder | None = None
         self._cancel_after_ns: dict[int, int] = {}
+        self._retrying: set[int] = set()
         self.on(Topic.SIZED_TARGET, self._new_target)
         self.on(Topic.FLATTEN, self._new_target)
         self.on(Topic.APPROVED, self._approved)
@@ -145,20 +146,25 @@ class ExecutionAgent(Agent):
 
     def _report(self, message: Message) -> None:
         report: ExecutionReport = message.payload
+        number = report.client_order_id
         if report.kind is ReportKind.REJECTED or report.reason is Reason.NO_LIQUIDITY:
             # Trying again at once would meet the same answer: the next decision or the flatten
             # timer tries again.
             if not self.target.urgent:
                 self.target = Target(self.context.ledger.position.lots)
-        elif report.client_order_id not in self.context.ledger.working:
+        elif number not in self.context.ledger.working:
             self._work()
-        elif report.kind is ReportKind.CANCEL_REJECTED:
-            # Not at once, or a venue that keeps refusing would be asked without end.
+        elif (report.kind is ReportKind.CANCEL_REJECTED and number not in self._retrying
+                and self.context.ledger.working[number].is_certain):
+            # Not at once, and not once a repeated report, or a venue that keeps refusing would be
+            # asked without end.
+            self._retrying.add(number)
             self.context.timers.set(Timer(self.clock.now_ns + RECANCEL_NS, self.name,
-                                          GIVE_UP_TIMER, report.client_order_id))
+                                          GIVE_UP_TIMER, number))
 
     def _timer(self, message: Message) -> None:
         timer: Timer = message.payload
+        self._retrying.discard(timer.key)
         record = self.context.ledger.working.get(timer.key)
         if record is None:
             return

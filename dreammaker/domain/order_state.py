@@ -25,6 +25,8 @@ _TABLE: dict[tuple[S, K], S] = {
     (S.PENDING_CANCEL, K.ACCEPTED): S.PENDING_CANCEL,
     (S.UNKNOWN, K.ACCEPTED): S.ACCEPTED,
     (S.SUBMITTED, K.REJECTED): S.REJECTED,
+    # A broker may take an order that the exchange then refuses.
+    (S.ACCEPTED, K.REJECTED): S.REJECTED,
     (S.PENDING_CANCEL, K.REJECTED): S.REJECTED,
     (S.UNKNOWN, K.REJECTED): S.REJECTED,
     (S.REJECTED, K.REJECTED): S.REJECTED,
@@ -71,5 +73,7 @@ def next_state(state: S, kind: K, filled_lots: int, qty_lots: int) -> S:
         if state in (S.PENDING_CANCEL, S.CANCELED, S.EXPIRED, S.UNKNOWN):
             return state
         return S.PARTIALLY_FILLED if state in _LIVE else S.UNKNOWN
+    if kind is K.REJECTED and filled_lots:
+        return S.UNKNOWN
     after = _TABLE.get((state, kind), S.UNKNOWN)
     return S.PARTIALLY_FILLED if after is S.ACCEPTED and filled_lots else after

@@ -20,7 +20,7 @@ class OrderRecord:
     venue_filled_lots : int
         What the venue said it has filled; above ``filled_lots`` while fills are on their way.
     cancel_ns : int or None
-        When a cancel was last sent that has not been refused.
+        When a cancel was last sent.
     """
 
     order: SubmitOrder
@@ -122,8 +122,6 @@ class Ledger:
             self.fill_count += 1
             self.position.fill(record.order.side, report.qty_lots, report.price_ticks,
                                report.fee_micros)
-        elif report.kind is ReportKind.CANCEL_REJECTED:
-            record.cancel_ns = None
         record.venue_filled_lots = max(record.venue_filled_lots, report.cum_lots)
         record.state = next_state(record.state, report.kind, record.filled_lots,
                                   record.order.qty_lots)

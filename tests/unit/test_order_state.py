@@ -14,7 +14,7 @@ TABLE = {
     S.DENIED: (U, U, U, U, U, U, U, U),
     S.SUBMITTED: (S.ACCEPTED, S.REJECTED, S.CANCELED, S.EXPIRED, U, U,
                   S.PARTIALLY_FILLED, S.FILLED),
-    S.ACCEPTED: (S.ACCEPTED, U, S.CANCELED, S.EXPIRED, S.ACCEPTED, U,
+    S.ACCEPTED: (S.ACCEPTED, S.REJECTED, S.CANCELED, S.EXPIRED, S.ACCEPTED, U,
                  S.PARTIALLY_FILLED, S.FILLED),
     S.PARTIALLY_FILLED: (S.PARTIALLY_FILLED, U, S.CANCELED, S.EXPIRED, S.PARTIALLY_FILLED, U,
                          S.PARTIALLY_FILLED, S.FILLED),
@@ -66,3 +66,8 @@ def test_fill_of_an_order_that_was_never_sent_is_unknown(state, filled):
                                              (S.UNKNOWN, K.ACCEPTED)])
 def test_order_that_goes_on_after_fills_is_partially_filled(state, kind):
     assert next_state(state, kind, 2, 5) is S.PARTIALLY_FILLED
+
+
+@pytest.mark.parametrize("state", [s for s in S if s not in (S.INITIALIZED, S.DENIED)])
+def test_an_order_with_fills_cannot_have_been_rejected(state):
+    assert next_state(state, K.REJECTED, 2, 5) is S.UNKNOWN
