@@ -22,9 +22,19 @@ from typing import Any
 from session_diff import differences
 from windows import kernels, runtime, tools, wine
 from windows.stage import APP, stage, stage_tests
-from windows.workspace import CACHE, ROOT, BuildError, plain_environment, run
+from windows.workspace import (
+    CACHE,
+    ROOT,
+    BuildError,
+    digest,
+    is_current,
+    plain_environment,
+    run,
+    write_stamp,
+)
 
 SESSIONS = CACHE / "sessions"
+TEST_PACKAGES = ("pytest", "hypothesis", "scipy")
 RESULT = CACHE / "portability.json"
 
 MASKS = {
@@ -94,9 +104,12 @@ def import_kernels(expected: list[kernels.Kernel]) -> None:
 
 def run_tests(host: Path, paths: list[str]) -> str:
     """Run tests of the project under Wine; pytest's last line."""
-    packages = CACHE / "test-packages"
-    if not (packages / "pytest").exists():
-        runtime.install(host, packages, ["pytest", "hypothesis"], tools.linux_pins())
+    packages, stamp, pins = CACHE / "test-packages", CACHE / "tests.complete", tools.linux_pins()
+    key = digest([*TEST_PACKAGES, "--", *pins])
+    if not is_current(stamp, key):
+        shutil.rmtree(packages, ignore_errors=True)
+        runtime.install(host, packages, list(TEST_PACKAGES), pins)
+        write_stamp(stamp, key)
     stage_tests()
     out = wine.run_python(
         runtime.HOME / "python.exe",

@@ -19,6 +19,7 @@ def stage() -> Path:
 
 
 def stage_tests() -> None:
-    """Add the tests and pytest's settings to the copy."""
-    shutil.copytree(ROOT / "tests", APP / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    """Add the tests, what they read, and pytest's settings to the copy."""
+    for name in ("tests", "config"):
+        shutil.copytree(ROOT / name, APP / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(ROOT / "pyproject.toml", APP / "pyproject.toml")

@@ -9,6 +9,9 @@ from windows.shims import SOURCES, install_shims
 from windows.workspace import CACHE, digest, is_current, plain_environment, run, write_stamp
 
 PREFIX = CACHE / "prefix"
+SITE = Path(__file__).resolve().parent / "site"
+"""Holds what Python is told when it starts under Wine."""
+
 _DISABLED = "mscoree,mshtml,wbemprox,winemenubuilder.exe=;winedbg.exe=d"
 # The C++ runtime must come with the program, as on a clean Windows: Wine's own would hide a gap.
 _NATIVE = ("ucrtbase,bcryptprimitives=n,b;"
@@ -87,7 +90,7 @@ def run_python(python: Path, arguments: list[str], *, log: Path, cwd: Path,
         More environment variables.
     """
     env = _environment(f"{_DISABLED};{_NATIVE}")
-    env["PYTHONPATH"] = ";".join(windows_path(folder) for folder in path)
+    env["PYTHONPATH"] = ";".join(windows_path(folder) for folder in [*path, SITE])
     env.update(extra or {})
     env.pop("LD_PRELOAD", None)
     return run(["wine", windows_path(python), *arguments], env=env, cwd=cwd, log=log)

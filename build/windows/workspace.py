@@ -18,7 +18,8 @@ class BuildError(Exception):
 
 
 def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None,
-        cwd: Path | None = None, log: Path | None = None, expect_failure: bool = False) -> str:
+        cwd: Path | None = None, log: Path | None = None, expect_failure: bool = False,
+        timeout_s: float = 1800.0) -> str:
     """Run a program to its end and return what it wrote to standard output.
 
     Parameters
@@ -31,17 +32,24 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None,
         Receives standard error; None merges it into what is returned.
     expect_failure : bool
         Whether the exit status is left to the caller.
+    timeout_s : float
+        After so long the program is ended.
 
     Raises
     ------
     BuildError
-        If the program fails, with its last lines.
+        If the program fails, with its last lines, or takes too long.
     """
     arguments = [str(part) for part in command]
     # Pipes and the null device only: Windows programs under Wine refuse regular files here.
-    done = subprocess.run(
-        arguments, env=dict(env) if env is not None else None, cwd=cwd, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE if log else subprocess.STDOUT, check=False)
+    try:
+        done = subprocess.run(
+            arguments, env=dict(env) if env is not None else None, cwd=cwd,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if log else subprocess.STDOUT, check=False, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        tail = "\n".join((error.stdout or b"").decode("utf-8", "replace").splitlines()[-25:])
+        raise BuildError(f"{' '.join(arguments[:6])} took over {timeout_s:g} s:\n{tail}") from None
     out = done.stdout.decode("utf-8", errors="replace")
     errors = done.stderr.decode("utf-8", errors="replace") if log else ""
     if log:

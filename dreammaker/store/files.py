@@ -43,17 +43,19 @@ def temporary_beside(target: Path) -> Path:
     StoreError
         If the folder cannot be written.
     """
-    while True:
-        # Unique among processes by the id, within one by the counter; "x" makes sure of it.
-        path = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.open("xb").close()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(f"{target.parent} cannot be written: {error}") from None
-        return path
+    try:
+        # Not below: a file in the folder's place is a FileExistsError too.
+        target.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            # Unique among processes by the id, within one by the counter; "x" makes sure of it.
+            path = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+            try:
+                path.open("xb").close()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise StoreError(f"{target.parent} cannot be written: {error}") from None
 
 
 def publish(temporary: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 """The archive: round trips, atomic writes, damage, versions, caches, names."""
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -96,7 +97,8 @@ def test_day_when_saved_again_then_replaced_and_old_cache_removed(tmp_path: Path
     old = store.open("WINZ26", DAY)
     assert store.save(log_of(2)) is True
     assert store.open("WINZ26", DAY).content_hash == log_of(2).content_hash
-    assert len(list((tmp_path / ".cache").iterdir())) == 1
+    # Windows does not remove a file that somebody maps.
+    assert len(list((tmp_path / ".cache").iterdir())) == (1 if os.name == "posix" else 2)
     # Who still reads the former version keeps it.
     assert old.events.tobytes() == log_of(1).events.tobytes()
 
@@ -213,8 +215,10 @@ def test_symbol_when_harmless_then_a_folder(tmp_path: Path, symbol: str) -> None
     assert EventStore(tmp_path).symbols() == [symbol]
 
 
-def test_writer_when_the_folder_cannot_be_made_then_store_error(tmp_path: Path) -> None:
-    (tmp_path / "root").write_text("a file where the archive should be")
+@pytest.mark.parametrize("place", ["root", "root/WINZ26"])
+def test_writer_when_the_folder_cannot_be_made_then_store_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot be written"):
         EventStore(tmp_path / "root").save(log_of())
 
