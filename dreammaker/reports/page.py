@@ -40,7 +40,7 @@ def money(micros: int, currency: str) -> str:
     >>> money(1_250_000, "BRL")
     'BRL 1.25'
     """
-    text = f"{currency} {micros / 1e6:,.2f}"
+    text = f"{html.escape(currency)} {micros / 1e6:,.2f}"
     return f'<span class="loss">{text}</span>' if micros < 0 else text
 
 

@@ -5,20 +5,25 @@ Everything is read from the session folder, so the report can be written again a
 
 import html
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Liquidity, Reason, ReportKind
+from dreammaker.engine.clock import NS_PER_S, iso_utc
 from dreammaker.reports.page import Section, money, page, table
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, Entry
 from dreammaker.store.segments import read_segment
 from dreammaker.store.session import read_json
 
 _POINTS_SHOWN = 4000
+_FAILURES_SHOWN = 5
+_WHOLE_MARKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +181,23 @@ def _result_rows(summary: dict[str, Any], curve: SessionCurve, fills: Fills,
         ("Mean round trip", money(round(float(trips.mean())), currency) if len(trips) else "-"),
         ("Fills", f"{summary['fills']} ({maker} passive), {summary['traded_lots']} lots"),
         ("Orders", str(summary["orders"])),
-        ("Risk state at the end", f"{summary['trading_state']} "
-         f"({summary['trading_state_reason'].lower().replace('_', ' ')})"),
-        ("Agent failures", str(len(summary["failures"]))),
+        ("Risk state at the end", _risk_state(summary)),
+        *([("Ended early", html.escape(summary["stopped_by"]))] if summary["stopped_by"] else []),
+        *_failure_rows(summary["failures"]),
     ]
+
+
+def _risk_state(summary: dict[str, Any]) -> str:
+    state, reason = (summary[name].lower().replace("_", " ")
+                     for name in ("trading_state", "trading_state_reason"))
+    return html.escape(state if reason == "none" else f"{state} ({reason})")
+
+
+def _failure_rows(failures: list[list[Any]]) -> list[tuple[str, str]]:
+    """How many failures there were, and the first few by name."""
+    shown = [(f"{iso_utc(time_ns)} {who}", html.escape(what))
+             for time_ns, who, what in failures[:_FAILURES_SHOWN]]
+    return [("Agent failures", str(len(failures))), *shown]
 
 
 def _decision_rows(summary: dict[str, Any], journal: NDArray[np.void]) -> list[tuple[str, str]]:
@@ -231,7 +249,8 @@ def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> st
     step = max(1, len(curve.time_ns) // _POINTS_SHOWN)
     # The last point is always shown: it is the one the table speaks of.
     shown = np.unique(np.append(np.arange(0, len(curve.time_ns), step), len(curve.time_ns) - 1))
-    times = _utc(curve.time_ns[shown])
+    zone = instrument["exchange_zone"]
+    times = _local(curve.time_ns[shown], zone)
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.04,
                            row_heights=[0.45, 0.2, 0.35])
     figure.add_scatter(x=times, y=curve.mid_points[shown].tolist(), name="mid", row=1, col=1,
@@ -240,7 +259,7 @@ def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> st
                                        (-1, "sells", "triangle-down", "#ff725c")):
         chosen = fills.side == side
         figure.add_scatter(
-            x=_utc(fills.time_ns[chosen]),
+            x=_local(fills.time_ns[chosen], zone),
             y=(fills.price_ticks[chosen] * instrument["tick_size"]).tolist(), name=name,
             mode="markers", marker={"symbol": symbol, "size": 7, "color": colour}, row=1, col=1)
     figure.add_scatter(x=times, y=curve.position_lots[shown].tolist(), name="position",
@@ -250,15 +269,24 @@ def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> st
     figure.add_scatter(x=times, y=((curve.net_micros + curve.fees_micros)[shown] / 1e6).tolist(),
                        name="before fees", line={"width": 1, "color": "#b0b0b0"}, row=3, col=1)
     figure.update_yaxes(title_text="points", row=1, col=1, tickformat=",.6~f")
-    figure.update_yaxes(title_text="lots", row=2, col=1)
+    # Lots are whole: no marks between them.
+    few = int(np.abs(curve.position_lots).max()) <= _WHOLE_MARKS
+    figure.update_yaxes(title_text="lots", row=2, col=1, dtick=1 if few else None)
     figure.update_yaxes(title_text=instrument["currency"], row=3, col=1)
-    figure.update_xaxes(title_text="time, UTC", row=3, col=1)
+    figure.update_xaxes(title_text=f"time, {zone.replace('_', ' ')}", row=3, col=1)
     figure.update_layout(height=760, margin={"l": 70, "r": 20, "t": 20, "b": 50},
                          template="plotly_white", legend={"orientation": "h", "y": 1.04})
     return str(figure.to_html(full_html=False, include_plotlyjs=True,
                               config={"displaylogo": False}))
 
 
-def _utc(time_ns: NDArray[np.int64]) -> list[str]:
-    return [str(text) for text in
-            np.datetime_as_string(time_ns.astype("datetime64[ns]"), unit="ms")]
+def _local(time_ns: NDArray[np.int64], zone: str) -> list[str]:
+    """Times as the venue's own clock shows them, which is what a trader thinks in."""
+    if not len(time_ns):
+        return []
+    # One offset for the figure, its first moment's: a session does not cross a change of clocks.
+    first = datetime.fromtimestamp(int(time_ns[0]) // NS_PER_S, ZoneInfo(zone))
+    offset = first.utcoffset()
+    assert offset is not None
+    local = time_ns + int(offset.total_seconds()) * NS_PER_S
+    return [str(text) for text in np.datetime_as_string(local.astype("datetime64[ns]"), unit="ms")]
