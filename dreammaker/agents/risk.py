@@ -36,11 +36,6 @@ class RiskAgent(Agent):
             self.context.timers.set(Timer(due, self.name, FLATTEN_TIMER))
             self._flatten_set = True
 
-    def recover(self) -> None:
-        """Begin again; a flatten timer that ran out meanwhile was lost, so it is set anew."""
-        self._flatten_set = False
-        self.start_up()
-
     def _target(self, message: Message) -> None:
         """Cut a target to the position limit; what opens nothing passes in any state."""
         target: Target = message.payload

@@ -68,6 +68,7 @@ class RiskGate:
         self.window = SessionWindow()
         self._sent_ns: deque[int] = deque(maxlen=config.max_orders_per_minute)
         self._mid_half_ticks: int | None = None
+        self._unsent: list[ApprovedOrder] = []
 
     def stand_down(self, reason: Reason) -> bool:
         """Allow reducing orders only; True where this is new."""
@@ -93,15 +94,20 @@ class RiskGate:
     def check(self, order: SubmitOrder, now_ns: int) -> ApprovedOrder | OrderDenied:
         """Approve or deny one order.
 
-        An approved order counts against the rate limits at once.
+        An approved order counts at once: against the rate limits, and, until the ledger has it,
+        as working. An approval holds for its moment only.
         """
+        self._unsent = [approved for approved in self._unsent if approved.approved_ns == now_ns
+                        and self.ledger.find(approved.order.client_order_id) is None]
         reason, detail = self._well_formed(order)
         if reason is Reason.NONE and not self._strictly_reducing(order):
             reason, detail = self._entry(order, now_ns)
         if reason is not Reason.NONE:
             return OrderDenied(order, reason, detail, now_ns)
         self._sent_ns.append(now_ns)
-        return approve(order, now_ns)
+        approved = approve(order, now_ns)
+        self._unsent.append(approved)
+        return approved
 
     def daily_loss_reached(self) -> bool:
         """Whether the session's result is at or below the limit.
@@ -143,7 +149,12 @@ class RiskGate:
         lots = self.ledger.position.lots
         if lots * order.side >= 0:
             return False
-        return order.qty_lots + self.ledger.working_lots(order.side) <= abs(lots)
+        return order.qty_lots + self._pending_lots(order.side) <= abs(lots)
+
+    def _pending_lots(self, side: int) -> int:
+        """Lots on a side that work or are approved and about to be sent."""
+        return self.ledger.working_lots(side) + sum(
+            approved.order.qty_lots for approved in self._unsent if approved.order.side == side)
 
     def _entry(self, order: SubmitOrder, now_ns: int) -> tuple[Reason, str]:
         config, ledger, market = self.config, self.ledger, self.market
@@ -164,13 +175,15 @@ class RiskGate:
         if order.qty_lots > config.max_order_lots:
             return Reason.ORDER_SIZE, (
                 f"{order.qty_lots} lots; allowed are {config.max_order_lots}")
-        worst = ledger.worst_position(order.side) + order.side * order.qty_lots
+        worst = ledger.position.lots + order.side * (
+            self._pending_lots(order.side) + order.qty_lots)
         if abs(worst) > config.max_position_lots:
             return Reason.POSITION_LIMIT, (
                 f"the position could reach {worst:+d} lots; allowed are "
                 f"{config.max_position_lots}")
-        if len(ledger.working) >= config.max_working_orders:
-            return Reason.WORKING_ORDERS, f"{len(ledger.working)} orders work already"
+        working_count = len(ledger.working) + len(self._unsent)
+        if working_count >= config.max_working_orders:
+            return Reason.WORKING_ORDERS, f"{working_count} orders work already"
         if not self._rate_allows(now_ns):
             return Reason.ORDER_RATE, (
                 f"more than {config.max_orders_per_second} orders a second or "

@@ -532,17 +532,3 @@ def test_risk_that_fails_leaves_the_way_out_open():
     bench.report(K.FILLED, 2, 1)
     assert bench.ledger.position.lots == 0
     assert len(bench.orders) == 2
-
-
-def test_flatten_timer_that_ran_out_while_risk_was_down_is_set_anew():
-    bench = opened(1)
-    bench.gate.window.close_ns = START + NS_PER_S
-    bench.risk.start_up()
-    timer = bench.context.timers.pop()
-    while timer.owner != "risk":
-        timer = bench.context.timers.pop()
-    # The timer was lost: risk could not take it. Back again, it flattens in spite of that.
-    bench.risk.state = AgentState.ERROR
-    bench.risk.start()
-    bench.later(1)
-    assert bench.orders[1:] == [(-1, 1, MARKET)]

@@ -57,6 +57,7 @@ class Bench:
     def ask(self, side, qty=1, *, now=NOW, **more):
         """APPROVED, or the reason of the denial."""
         verdict = self.gate.check(self.order(side, qty, **more), now)
+        self.gate._unsent.clear()      # it was only asked
         return "APPROVED" if isinstance(verdict, ApprovedOrder) else verdict.reason
 
     def work(self, side, qty=1, **more):
@@ -370,6 +371,24 @@ def test_exits_on_their_way_are_counted_so_that_none_turns_the_position():
     assert bench.ask(1, 2, reduce_only=True) == "APPROVED"
 
 
+def test_approvals_of_one_moment_are_counted_before_they_are_sent():
+    bench = Bench(max_position_lots=3, max_order_lots=3, max_working_orders=2)
+
+    def check(side, qty, now=NOW, **more):
+        return isinstance(bench.gate.check(bench.order(side, qty, **more), now), ApprovedOrder)
+
+    assert check(1, 2)
+    assert not check(1, 2)
+    assert check(1, 1)
+    assert not check(-1, 1), "two orders are about to work"
+    # A moment later those approvals are void.
+    bench.data_at(NOW + 1)
+    assert check(1, 3, NOW + 1)
+    bench.hold(2)
+    assert check(-1, 2, NOW + 2, reduce_only=True)
+    assert not check(-1, 1, NOW + 2, reduce_only=True), "two exits would turn the position"
+
+
 # Approval.
 
 
@@ -437,3 +456,4 @@ def test_position_never_passes_its_limit(limit, steps):
             verdict = bench.gate.check(bench.order(-1 if lots > 0 else 1, abs(lots) - pending,
                                                    reduce_only=True), NOW)
             assert isinstance(verdict, ApprovedOrder), "the way out must be open"
+            bench.gate._unsent.clear()      # it was only asked
