@@ -223,7 +223,7 @@ cdef class Matcher:
                           NO_LIQUIDITY if is_market else REMAINDER_CANCELED)
             return
         cdef resting_t* order = &self.resting[self.resting_count]
-        self.resting_count += 1
+        self.resting_count = self.resting_count + 1
         order.order_id = order_id
         order.side = side
         order.price = price_ticks
@@ -276,6 +276,7 @@ cdef class Matcher:
         return (bid if self._best(1, &bid) else None, ask if self._best(-1, &ask) else None)
 
     # hot: begin
+    # Counters of self are written out (x = x + 1): with None checks on, Cython refuses += here.
     cdef void _record(self, const event_t* event, int64_t time_ns) noexcept nogil:
         cdef int kind = event.kind
         cdef int code
@@ -421,14 +422,14 @@ cdef class Matcher:
 
     cdef void _remove(self, int index) noexcept nogil:
         cdef int i
-        self.resting_count -= 1
+        self.resting_count = self.resting_count - 1
         for i in range(index, self.resting_count):
             self.resting[i] = self.resting[i + 1]
 
     cdef void _outcome(self, int kind, int64_t order_id, int32_t qty, int32_t price,
                        int32_t leaves, bint maker, int64_t time_ns, int reason) noexcept nogil:
         cdef outcome_t* outcome = &self.outcomes[self.outcome_count]
-        self.outcome_count += 1
+        self.outcome_count = self.outcome_count + 1
         outcome.kind = kind
         outcome.order_id = order_id
         outcome.qty = qty

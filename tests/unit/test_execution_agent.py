@@ -532,3 +532,14 @@ def test_risk_that_fails_leaves_the_way_out_open():
     bench.report(K.FILLED, 2, 1)
     assert bench.ledger.position.lots == 0
     assert len(bench.orders) == 2
+
+
+def test_an_exit_leaves_out_what_an_unknown_exit_may_still_fill():
+    bench = opened(3)
+    bench.target(2)
+    bench.report(K.UNKNOWN, 2)
+    bench.target(0)
+    assert bench.orders[2:] == [(-1, 2, LIMIT)]
+    bench.report(K.FILLED, 3, 2)
+    bench.report(K.FILLED, 2, 1)
+    assert (bench.ledger.position.lots, len(bench.orders)) == (0, 3)
