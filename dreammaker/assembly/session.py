@@ -168,5 +168,6 @@ class Session:
             "trading_state": gate.state.name,
             "trading_state_reason": gate.state_reason.name,
             "failures": [list(failure) for failure in self.coordinator.failures],
+            "undelivered": self.coordinator.undelivered,
             "stopped_by": self.coordinator.stopped_by,
         }
