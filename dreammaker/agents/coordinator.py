@@ -9,6 +9,7 @@ from dataclasses import replace
 from dreammaker.agents.base import Agent, AgentState
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.emergency import cancel_without_agents, flatten_without_agents
+from dreammaker.agents.heartbeats import Heartbeats
 from dreammaker.agents.voting import poll
 from dreammaker.domain.orders import ExecutionReport, Reason
 from dreammaker.domain.schema import EventArray, Phase
@@ -30,7 +31,6 @@ FLATTEN_TIMER = "flatten"
 FLATTEN_RETRY_NS = 5 * NS_PER_S
 TIMER_RETRY_NS = NS_PER_S
 MAX_RESTARTS = 5
-HEARTBEAT_NS = 5 * NS_PER_S
 _RUNNING, _ERROR = AgentState.RUNNING, AgentState.ERROR
 _CRITICAL = frozenset({Capability.GUARD, Capability.EXECUTE})
 
@@ -71,8 +71,7 @@ class Coordinator(Agent):
         self._rows = self._empty_rows = empty_rows
         self._phases: list[PhaseChange] = []
         self._faults: list[tuple[str, Exception]] = []
-        self._heartbeat_asked_ns = 0
-        self._heartbeat_asked: set[str] = set()
+        self._heartbeats = Heartbeats()
         self._restarts_due: set[str] = set()
         self._causes: set[Reason] = set()
         self._flatten_set = False
@@ -119,7 +118,7 @@ class Coordinator(Agent):
         self._note_state(agent)
         del self._numbers[name]
         self._restarts_due.discard(name)
-        self._heartbeat_asked.discard(name)
+        self._heartbeats.forget(name)
         if agent.capabilities & _CRITICAL and self.state is AgentState.RUNNING:
             self._stand_down(Reason.AGENT_NOT_RUNNING)
             self._flatten()
@@ -184,7 +183,10 @@ class Coordinator(Agent):
 
     def on_decision(self) -> None:
         """Have the model look at the present row."""
-        self._heartbeats()
+        now = self.clock.now_ns
+        if self._heartbeats.is_due(now):
+            self._heartbeats.ask(self._order[1:], self.name, now)
+            self.pump()
         market = self.context.market
         if not self._tell(MessageType.DATA, Topic.DECISION_ROW, Capability.PREDICT, market):
             self._decided(Proposal(0, 0.0, float("nan"), hold=True), float("nan"),
@@ -328,29 +330,13 @@ class Coordinator(Agent):
         if target is not None:
             self.send(MessageType.DATA, Topic.TARGET, Capability.GUARD, target)
 
-    # Heartbeats and failures.
-
-    def _heartbeats(self) -> None:
-        now = self.clock.now_ns
-        if now - self._heartbeat_asked_ns < HEARTBEAT_NS:
-            return
-        last, self._heartbeat_asked_ns = self._heartbeat_asked_ns, now
-        asked, self._heartbeat_asked = self._heartbeat_asked, set()
-        for agent in self._order[1:]:
-            # Who was paused or down when it was asked of the others owes no answer.
-            if agent.state is not AgentState.RUNNING:
-                continue
-            if agent.name in asked and agent.metrics.last_heartbeat_ns < last:
-                agent.fail(TimeoutError(f"{agent.name} gave no heartbeat when asked at {last}"))
-            elif agent.deliver(Message(MessageType.HEARTBEAT, Topic.HEARTBEAT, self.name,
-                                       Capability.COORDINATE, None, now)):
-                self._heartbeat_asked.add(agent.name)
-        self.pump()
+    # Failures.
 
     def _failed(self, agent: Agent) -> None:
         """Isolate a failing agent: note it, stand down, and set its restart."""
         if agent.name in self._restarts_due or self._stopped_by:
             return
+        self._heartbeats.forget(agent.name)
         self._note_failure(agent.name, repr(agent.last_error))
         self._note_state(agent)
         self._stand_down(Reason.AGENT_NOT_RUNNING)

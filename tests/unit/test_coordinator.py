@@ -3,7 +3,8 @@
 import pytest
 
 from dreammaker.agents.base import Agent, AgentState
-from dreammaker.agents.coordinator import HEARTBEAT_NS, MAX_RESTARTS, MAX_ROUNDS
+from dreammaker.agents.coordinator import MAX_RESTARTS, MAX_ROUNDS
+from dreammaker.agents.heartbeats import HEARTBEAT_NS
 from dreammaker.domain.orders import (
     ExecutionReport,
     OrderState,
@@ -317,6 +318,20 @@ def test_heartbeat_when_agent_was_paused_or_down_as_it_was_asked_then_no_failure
     beat(world)
     beat(world)
     assert [who for _, who, _ in world.coordinator.failures] == ["guard"]
+
+
+def test_heartbeat_when_agent_failed_before_it_could_answer_then_restarted_only_once() -> None:
+    world = World()
+    agent = world.agents[PREDICT]
+    # Broken by the very message that waits before the heartbeat.
+    agent.raises = RuntimeError("broken")
+    agent.deliver(Message(MessageType.DATA, Topic.DECISION_ROW, "test", PREDICT, None, 0))
+    beat(world)
+    agent.raises = None
+    world.fire_timers(world.context.clock.now_ns + SECOND)
+    beat(world)
+    beat(world)
+    assert [who for _, who, _ in world.coordinator.failures] == ["predict"]
 
 
 # Winding down, and memory.
