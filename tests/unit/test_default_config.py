@@ -23,7 +23,7 @@ def test_default_toml_when_read_then_every_key_stands_in_its_section() -> None:
     assert list(sections) == list(values)
     for section, keys in values.items():
         for key in keys:
-            assert re.search(rf"^(# )?{key} = ", sections[section], re.M), f"{section}.{key}"
+            assert re.search(rf"^(# )?{key} =", sections[section], re.M), f"{section}.{key}"
 
 
 def test_default_toml_when_read_then_every_key_has_a_comment_above_its_group() -> None:
