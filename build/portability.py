@@ -182,12 +182,12 @@ def portability(options: argparse.Namespace) -> bool:
         runtime.installed_versions("numpy", "pyarrow", "pydantic", "pandas").items()))
     found, compiled = kernels.build(host, stage())
     steps.done("kernels", f"{len(found)}, of them {compiled} compiled now")
-    wine.start(host)
-    steps.done("Wine prefix")
     arguments = ["--minutes", str(options.minutes), "--seed", str(options.seed)]
     shutil.rmtree(SESSIONS, ignore_errors=True)
     SESSIONS.mkdir(parents=True)
     try:
+        wine.start(host)
+        steps.done("Wine prefix")
         import_kernels(found)
         steps.done("import under Wine", f"{len(found)} kernels")
         sessions = {"linux": linux_session("linux", arguments, {})}

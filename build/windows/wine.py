@@ -55,6 +55,7 @@ def start(host: Path) -> None:
     everything = f"{_DISABLED};{_NATIVE}"
     if not is_current(stamp, key):
         stamp.unlink(missing_ok=True)
+        stop()
         shutil.rmtree(PREFIX, ignore_errors=True)
         _quiet(["wine", "wineboot", "-i"], _DISABLED)
         _quiet(["wineserver", "-w"], _DISABLED)
