@@ -1,5 +1,6 @@
 """A runnable session: feed, venue, agents, loop and journal, wired from a configuration."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -127,11 +128,15 @@ class Session:
             write_json(self.folder / "session.json",
                        {"identity": self.header, "environment": environment(),
                         "data_root": self.config.data.root})
+        # What exists by now stays to the end: the collector need not look at it again and again,
+        # which would stop the loop for tens of milliseconds at a time.
+        gc.freeze()
         self.coordinator.start_all()
         try:
             self.loop.run(progress)
             self.coordinator.stop_all()
         finally:
+            gc.unfreeze()
             try:
                 self.journal.close()
             finally:
