@@ -1,0 +1,403 @@
+"""Fits of multivariate exponential Hawkes processes: Newton's method, and where data want more."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker._ext import hawkes_multivariate as kernel
+from dreammaker.hawkes.errors import HawkesError
+from dreammaker.hawkes.kernels import MAX_BRANCHING
+from dreammaker.hawkes.multivariate import Events, MultivariateHawkes, arrange
+from dreammaker.hawkes.newton import Optimum, covariance, maximise
+from dreammaker.hawkes.parameters import HawkesParameters
+
+Floats = NDArray[np.float64]
+Marks = NDArray[np.int32]
+
+START_EVENTS = 20_000
+"""Starts are compared on this many first events; the winner goes on with all of them."""
+
+START_SPEEDS = (0.3, 2.0, 10.0, 60.0)
+"""Decays to start from, in multiples of the mean rate of a type."""
+
+EVALUATIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a fit works on; ``left`` is the initial excitation (d, d)."""
+
+    times: Floats
+    marks: Marks
+    T: float
+    counts: Floats
+    left: Floats
+
+    @property
+    def d(self) -> int:
+        """Number of types."""
+        return len(self.counts)
+
+    def head(self, count: int) -> "Sample":
+        """The first events, observed until the last of them."""
+        if count >= len(self.times) or np.bincount(
+                self.marks[:count], minlength=self.d).min() < 1:
+            return self
+        return Sample(self.times[:count], self.marks[:count], float(self.times[count - 1]),
+                      np.bincount(self.marks[:count], minlength=self.d).astype(np.float64),
+                      self.left)
+
+    def decay_bounds(self) -> tuple[float, float]:
+        """Decays that the data can tell from 0 and from infinity."""
+        gaps = np.diff(self.times)
+        gaps = gaps[gaps > 0.0]
+        shortest = float(gaps.min()) if len(gaps) else self.T
+        return 0.1 / self.T, 10.0 / shortest
+
+
+@dataclass(slots=True)
+class Point:
+    """Estimates on their way: mu (d,), alpha and beta (d, d)."""
+
+    mu: Floats
+    alpha: Floats
+    beta: Floats
+
+    @property
+    def radius(self) -> float:
+        """Spectral radius of the branching matrix."""
+        return float(np.abs(np.linalg.eigvals(self.alpha / self.beta)).max())
+
+
+@dataclass(slots=True)
+class Fitted:
+    """A fit and its observed information, in mu, alpha, beta by row or as a whole."""
+
+    point: Point
+    value: float
+    iterations: int
+    converged: bool
+    message: str
+
+
+def fit_model(model: MultivariateHawkes, events: Events, T: float, method: str,
+              fixed_decays: bool, max_iterations: int) -> HawkesParameters:
+    """What `MultivariateHawkes.fit` does."""
+    from dreammaker.hawkes.multivariate_em import expectation_maximisation
+
+    if method not in ("mle", "em"):
+        raise HawkesError(f"method must be 'mle' or 'em', was {method!r}")
+    times, marks = arrange(events, T, model.d)
+    counts = np.bincount(marks, minlength=model.d)
+    if counts.min() == 0:
+        raise HawkesError(f"component {int(counts.argmin())} has no events: its base rate cannot "
+                          "be estimated; leave it out")
+    sample = Sample(times, marks, float(T), counts.astype(np.float64), model.initial_excitation)
+    start = Point(model.mu.copy(), model.alpha.copy(), model.beta.copy())
+    limit = max_iterations or EVALUATIONS
+    if method == "em":
+        if fixed_decays or model.initial_excitation.any():
+            raise HawkesError("method 'em' estimates the decays and takes no initial_excitation; "
+                              "use method 'mle'")
+        fitted = expectation_maximisation(sample, start, model.shared_decay,
+                                          max_iterations or 20_000)
+    elif fixed_decays:
+        fitted = _fit_fixed(sample, start, limit)
+    elif model.shared_decay:
+        fitted = _fit_shared(sample, start, limit)
+    else:
+        fitted = _fit_pairs(sample, start, limit)
+    if fitted.point.radius >= MAX_BRANCHING:
+        fitted = _fit_stable(sample, fitted, model.shared_decay, fixed_decays)
+    return _parameters(sample, fitted, method, model.shared_decay, fixed_decays)
+
+
+def symmetric(lower: Floats) -> Floats:
+    """A symmetric matrix from its lower triangle."""
+    return lower + np.tril(lower, -1).T
+
+
+def pair_derivatives(sample: Sample, row: int, x: Floats) -> tuple[float, Floats, Floats]:
+    """Log-likelihood of one row at (mu, alpha, beta) with gradient and Hessian."""
+    d = sample.d
+    gradient, hessian = np.empty(2 * d + 1), np.empty((2 * d + 1, 2 * d + 1))
+    value = kernel.pair_likelihood(
+        sample.times, sample.marks, sample.T, row, float(x[0]), np.ascontiguousarray(x[1:d + 1]),
+        np.ascontiguousarray(x[d + 1:]), sample.left[row], sample.counts, gradient, hessian, 2)
+    return value, gradient, symmetric(hessian)
+
+
+def shared_derivatives(sample: Sample, x: Floats) -> tuple[float, Floats, Floats]:
+    """Log-likelihood at (mu, alpha row by row, beta) with gradient and Hessian."""
+    d = sample.d
+    g, h = np.empty((d, d + 2)), np.empty((d, d + 2, d + 2))
+    value = kernel.shared_likelihood(
+        sample.times, sample.marks, sample.T, np.ascontiguousarray(x[:d]),
+        np.ascontiguousarray(x[d:-1].reshape(d, d)), float(x[-1]), sample.left.sum(axis=1),
+        sample.counts, g, h, 2)
+    gradient, hessian = np.zeros(len(x)), np.zeros((len(x), len(x)))
+    for i in range(d):
+        own = np.concatenate([[i], d + i * d + np.arange(d), [len(x) - 1]])
+        gradient[own] += g[i]
+        hessian[np.ix_(own, own)] += symmetric(h[i])
+    return value, gradient, hessian
+
+
+def _logged(derivatives: Any, x: Floats, decays: slice) -> tuple[float, Floats, Floats]:
+    # The same with the decays in logarithms, in which the likelihood is rounder.
+    natural = x.copy()
+    natural[decays] = np.exp(x[decays])
+    value, gradient, hessian = derivatives(natural)
+    factor = np.ones(len(x))
+    factor[decays] = natural[decays]
+    gradient = gradient * factor
+    hessian = hessian * np.outer(factor, factor)
+    at = np.arange(len(x))[decays]
+    hessian[at, at] += gradient[at]
+    return value, gradient, hessian
+
+
+def _maximise_shared(sample: Sample, start: Point, limit: int) -> Optimum:
+    d, (slowest, fastest) = sample.d, sample.decay_bounds()
+    lower = np.concatenate([1e-9 * sample.counts / sample.T, np.zeros(d * d), [np.log(slowest)]])
+    upper = np.concatenate([np.full(d + d * d, np.inf), [np.log(fastest)]])
+    x = np.concatenate([start.mu, start.alpha.ravel(), [np.log(start.beta.mean())]])
+    return maximise(
+        lambda y: _logged(lambda z: shared_derivatives(sample, z), y, slice(d + d * d, None)),
+        x, lower, upper, limit)
+
+
+def _shared_point(d: int, x: Floats) -> Point:
+    return Point(x[:d], x[d:-1].reshape(d, d), np.full((d, d), np.exp(x[-1])))
+
+
+def _starts(sample: Sample, own: Point) -> list[Point]:
+    # Half of each type's events are background, the rest is excited by all types alike.
+    d, rate = sample.d, sample.counts / sample.T
+    growth = np.outer(rate, np.ones(d)) * 0.5 / rate.sum()
+    points = [own]
+    for speed in START_SPEEDS:
+        beta = np.full((d, d), speed * float(rate.mean()))
+        points.append(Point(0.5 * rate, growth * beta, beta))
+    return points
+
+
+def _best_shared(sample: Sample, own: Point, limit: int) -> tuple[Optimum, int]:
+    head = sample.head(START_EVENTS)
+    tried = [_maximise_shared(head, point, limit) for point in _starts(head, own)]
+    best = max(tried, key=lambda optimum: optimum.value)
+    used = sum(optimum.iterations for optimum in tried)
+    if head is not sample:
+        best = _maximise_shared(sample, _shared_point(sample.d, best.x), limit)
+        used += best.iterations
+    return best, used
+
+
+def _fit_shared(sample: Sample, start: Point, limit: int) -> Fitted:
+    best, used = _best_shared(sample, start, limit)
+    return Fitted(_shared_point(sample.d, best.x), best.value, used, best.converged, best.message)
+
+
+def _maximise_row(sample: Sample, row: int, start: Point, limit: int) -> Optimum:
+    d, (slowest, fastest) = sample.d, sample.decay_bounds()
+    lower = np.concatenate([[1e-9 * sample.counts[row] / sample.T], np.zeros(d),
+                            np.full(d, np.log(slowest))])
+    upper = np.concatenate([np.full(d + 1, np.inf), np.full(d, np.log(fastest))])
+    x = np.concatenate([start.mu[row:row + 1], start.alpha[row], np.log(start.beta[row])])
+    return maximise(
+        lambda y: _logged(lambda z: pair_derivatives(sample, row, z), y, slice(d + 1, None)),
+        x, lower, upper, limit)
+
+
+def _fit_pairs(sample: Sample, start: Point, limit: int) -> Fitted:
+    # Rows share no parameter: each is a problem of its own.
+    d, head = sample.d, sample.head(START_EVENTS)
+    common, used = _best_shared(head, start, limit)
+    starts = [start, _shared_point(d, common.x)]
+    point = Point(np.empty(d), np.empty((d, d)), np.empty((d, d)))
+    value, converged, messages = 0.0, True, []
+    for row in range(d):
+        tried = [_maximise_row(head, row, one, limit) for one in starts]
+        best = max(tried, key=lambda optimum: optimum.value)
+        used += sum(optimum.iterations for optimum in tried)
+        if head is not sample:
+            whole = Point(point.mu.copy(), point.alpha.copy(), point.beta.copy())
+            whole.mu[row], whole.alpha[row] = best.x[0], best.x[1:d + 1]
+            whole.beta[row] = np.exp(best.x[d + 1:])
+            best = _maximise_row(sample, row, whole, limit)
+            used += best.iterations
+        point.mu[row], point.alpha[row] = best.x[0], best.x[1:d + 1]
+        point.beta[row] = np.exp(best.x[d + 1:])
+        value += best.value
+        if not best.converged:
+            converged = False
+            messages.append(f"component {row}: {best.message}")
+        else:
+            message = best.message
+    return Fitted(point, value, used, converged, "; ".join(messages) or message)
+
+
+def _fit_fixed(sample: Sample, start: Point, limit: int) -> Fitted:
+    d = sample.d
+    rows, alive = np.empty((len(sample.times), d + 1)), np.empty((d, d))
+    ends = np.cumsum(sample.counts).astype(np.int32)
+    begins = (ends - sample.counts).astype(np.int32)
+    kernel.excitations(sample.times, sample.marks, start.beta, sample.left, sample.T,
+                       begins.copy(), rows, alive)
+    reach = (sample.counts - alive) / start.beta
+    rate = sample.counts / sample.T
+    point = Point(np.empty(d), np.empty((d, d)), start.beta)
+    value, used, converged, message = 0.0, 0, True, ""
+    for i in range(d):
+        own = rows[begins[i]:ends[i]]
+
+        def objective(x: Floats, own: Floats = own, i: int = i) -> tuple[float, Floats, Floats]:
+            gradient, hessian = np.empty(d + 1), np.empty((d + 1, d + 1))
+            result = kernel.linear_likelihood(own, sample.T, float(x[0]),
+                                              np.ascontiguousarray(x[1:]), reach[i], gradient,
+                                              hessian)
+            return result, gradient, symmetric(hessian)
+
+        first = np.concatenate([[0.5 * rate[i]], 0.5 * rate[i] / rate.sum() * start.beta[i]])
+        lower = np.concatenate([[1e-9 * rate[i]], np.zeros(d)])
+        best = maximise(objective, first, lower, np.full(d + 1, np.inf), limit)
+        gone = sample.left[i] * -np.expm1(-start.beta[i] * sample.T) / start.beta[i]
+        point.mu[i], point.alpha[i] = best.x[0], best.x[1:]
+        value += best.value - float(gone.sum())
+        used += best.iterations
+        converged, message = converged and best.converged, message or best.message
+    return Fitted(point, value, used, converged, message)
+
+
+def _radius_gradient(growth: Floats) -> Floats:
+    # Of the largest eigenvalue of a matrix without negative entries (Perron), by its entries.
+    values, right = np.linalg.eig(growth)
+    lefts, left = np.linalg.eig(growth.T)
+    u = np.abs(left[:, np.argmax(np.abs(lefts))])
+    v = np.abs(right[:, np.argmax(np.abs(values))])
+    size = float(u @ v)
+    return np.asarray(np.outer(u, v) / size) if size > 0.0 else np.zeros_like(growth)
+
+
+def _fit_stable(sample: Sample, wanted: Fitted, shared: bool, fixed: bool) -> Fitted:
+    """The best parameters of a stable process, where the best of all are not stable."""
+    from scipy.optimize import minimize
+
+    d, scale, radius = sample.d, float(len(sample.times)), wanted.point.radius
+    slowest, fastest = (np.log(bound) for bound in sample.decay_bounds())
+    decays = 0 if fixed else 1 if shared else d * d
+
+    def point(x: Floats) -> Point:
+        beta = wanted.point.beta if fixed else np.broadcast_to(
+            np.exp(x[d + d * d:]) if shared else np.exp(x[d + d * d:]).reshape(d, d), (d, d))
+        return Point(x[:d], x[d:d + d * d].reshape(d, d), np.ascontiguousarray(beta))
+
+    def loss(x: Floats) -> tuple[float, Floats]:
+        value, mu, alpha, beta = likelihood_gradient(sample, point(x))
+        by_log = beta * point(x).beta
+        tail = [] if fixed else [by_log.sum()] if shared else by_log.ravel()
+        return -value / scale, -np.concatenate([mu, alpha.ravel(), tail]) / scale
+
+    def room(x: Floats) -> float:
+        return float(MAX_BRANCHING - point(x).radius)
+
+    def room_gradient(x: Floats) -> Floats:
+        at = point(x)
+        by = _radius_gradient(at.alpha / at.beta)
+        by_log = -by * at.alpha / at.beta
+        tail = [] if fixed else [by_log.sum()] if shared else by_log.ravel()
+        return -np.concatenate([np.zeros(d), (by / at.beta).ravel(), tail])
+
+    start = wanted.point.alpha * (0.99 / radius)
+    logs = np.log(wanted.point.beta).ravel()[:decays]
+    found = minimize(
+        loss, np.concatenate([wanted.point.mu, start.ravel(), logs]), jac=True, method="SLSQP",
+        bounds=[(1e-9 * float(rate), None) for rate in sample.counts / sample.T]
+        + [(0.0, None)] * (d * d) + [(slowest, fastest)] * decays,
+        constraints=[{"type": "ineq", "fun": room, "jac": room_gradient}],
+        options={"maxiter": 500, "ftol": 1e-12})
+    best = point(np.asarray(found.x))
+    if best.radius > MAX_BRANCHING:
+        best.alpha = best.alpha * (MAX_BRANCHING / best.radius)
+    value = likelihood_gradient(sample, best)[0]
+    return Fitted(best, value, wanted.iterations + int(found.nfev), False, (
+        f"the data want a spectral radius of {radius:.4g}, which no stationary process has; these "
+        f"are the best estimates with one below 1 (log-likelihood {wanted.value - value:.4g} "
+        "lower); look for a trend in the rates, or a kernel with a longer memory"))
+
+
+def likelihood_gradient(sample: Sample, at: Point) -> tuple[float, Floats, Floats, Floats]:
+    """Log-likelihood and its gradient by mu (d,), alpha and beta (d, d)."""
+    d = sample.d
+    value, rows, unused = 0.0, np.empty((d, 2 * d + 1)), np.empty((2 * d + 1, 2 * d + 1))
+    for i in range(d):
+        value += kernel.pair_likelihood(
+            sample.times, sample.marks, sample.T, i, float(at.mu[i]), at.alpha[i], at.beta[i],
+            sample.left[i], sample.counts, rows[i], unused, 1)
+    return value, rows[:, 0], rows[:, 1:d + 1], rows[:, d + 1:]
+
+
+def _parameters(sample: Sample, fitted: Fitted, method: str, shared: bool,
+                fixed: bool) -> HawkesParameters:
+    point = fitted.point
+    errors, note = _standard_errors(sample, fitted, shared, fixed)
+    notes = ["the decays were given, not estimated"] if fixed else []
+    ties = int((np.diff(sample.times) == 0.0).sum())
+    if ties:
+        notes.append(f"{ties} events share their time with the one before, which excites them in "
+                     "full: merge or spread equal times, or the decays run away")
+    slowest, fastest = sample.decay_bounds()
+    if not fixed and (point.beta[point.alpha > 0.0] >= 0.999 * fastest).any():
+        notes.append(f"a decay stands at its upper bound of {fastest:g} per second, ten times "
+                     "the inverse of the shortest gap")
+    if not fixed and (point.beta[point.alpha > 0.0] <= 1.001 * slowest).any():
+        notes.append(f"a decay stands at its lower bound of {slowest:g} per second: what looks "
+                     "like memory is a trend")
+    return HawkesParameters(
+        "exponential", mu=point.mu, alpha=point.alpha,
+        beta=float(point.beta[0, 0]) if shared else point.beta,
+        log_likelihood=fitted.value, branching_ratio=point.radius, standard_errors=errors,
+        standard_error_note=note, iterations=fitted.iterations, converged=fitted.converged,
+        message=fitted.message, event_count=len(sample.times), duration=sample.T, method=method,
+        initial_excitation=sample.left if sample.left.any() else 0.0, notes=tuple(notes))
+
+
+def _standard_errors(sample: Sample, fitted: Fitted, shared: bool,
+                     fixed: bool) -> tuple[dict[str, Any], str]:
+    point, d = fitted.point, sample.d
+    by = _radius_gradient(point.alpha / point.beta)
+    held_alpha, held_mu = point.alpha <= 0.0, point.mu <= 1.01e-9 * sample.counts / sample.T
+    by_decay = -by * point.alpha / point.beta**2
+    if shared:
+        x = np.concatenate([point.mu, point.alpha.ravel(), point.beta[:1, 0]])
+        held = np.concatenate([held_mu, held_alpha.ravel(), [fixed]])
+        spread = covariance(shared_derivatives(sample, x)[2], held)
+        slope = np.concatenate([np.zeros(d), (by / point.beta).ravel(), [by_decay.sum()]])
+        error = np.sqrt(np.diagonal(spread))
+        errors: dict[str, Any] = {"mu": error[:d], "alpha": error[d:-1].reshape(d, d),
+                                  "beta": float(error[-1])}
+        variance = float(slope @ np.nan_to_num(spread) @ slope)
+    else:
+        errors = {"mu": np.empty(d), "alpha": np.empty((d, d)), "beta": np.empty((d, d))}
+        variance = 0.0
+        for i in range(d):
+            x = np.concatenate([point.mu[i:i + 1], point.alpha[i], point.beta[i]])
+            held = np.concatenate([held_mu[i:i + 1], held_alpha[i], held_alpha[i] | fixed])
+            spread = covariance(pair_derivatives(sample, i, x)[2], held)
+            slope = np.concatenate([[0.0], by[i] / point.beta[i], by_decay[i]])
+            error = np.sqrt(np.diagonal(spread))
+            errors["mu"][i], errors["alpha"][i] = error[0], error[1:d + 1]
+            errors["beta"][i] = error[d + 1:]
+            variance += float(slope @ np.nan_to_num(spread) @ slope)
+    if fixed:
+        del errors["beta"]
+    errors["branching_ratio"] = np.sqrt(variance) if variance > 0.0 else np.nan
+    if point.radius >= MAX_BRANCHING - 1e-9:
+        return {name: value * np.nan for name, value in errors.items()}, (
+            "the estimates stand at the bound of stationarity, where the information has no "
+            "inverse that means anything")
+    missing = any(np.isnan(np.asarray(value)).any() for value in errors.values())
+    return errors, ("an estimate stands at its bound (a jump of 0 has no decay either), or the "
+                    "information is singular" if missing else "")

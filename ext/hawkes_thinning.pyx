@@ -1,0 +1,358 @@
+"""Simulation of Hawkes processes: thinning, exact sampling, clusters (FACTS C.4.3).
+
+Samplers fill the caller's buffers and go on where they stopped, so that memory grows with what
+was drawn and a caller can look around between two buffers. Their faces in
+`dreammaker.hawkes.simulation` validate; nothing here does.
+"""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from dreammaker._ext.mathx cimport dm_exp, dm_log
+from dreammaker._ext.rng cimport rng_seed, rng_t, rng_uniform
+from dreammaker._ext.ziggurat cimport ziggurat_exponential, ziggurat_init, ziggurat_t
+
+cdef enum:
+    PROPOSALS_A_CALL = 16777216
+
+
+cdef class ThinningSampler:
+    """Ogata's (1981) thinning of d components driven by S decaying excitations.
+
+    Excitation s belongs to component ``target[s]``, decays at ``decay[group[s]]`` and rises by
+    ``jump[m, s]`` at an event of component m. Between events and knots the sum of the base rates
+    and of the positive excitations only falls, so its value bounds the intensity.
+
+    Parameters
+    ----------
+    knots : array of float64, shape (K + 1,)
+        Rising times; base rates are constant between them. The last one ends the simulation.
+    base : array of float64, shape (K, d)
+    decay : array of float64, shape (G,)
+    group, target : array of int32, shape (S,)
+    jump : array of float64, shape (d, S)
+    excitation : array of float64, shape (S,)
+        At ``knots[0]``; the sampler's own from then on.
+    seed : int
+        In [0, 2**64).
+    """
+
+    cdef rng_t rng
+    cdef ziggurat_t ziggurat
+    cdef const double[::1] knots
+    cdef const double[:, ::1] base
+    cdef const double[::1] decay
+    cdef const int32_t[::1] group
+    cdef const int32_t[::1] target
+    cdef const double[:, ::1] jump
+    cdef double[::1] excitation
+    cdef double[::1] factor
+    cdef double[::1] rate
+    cdef Py_ssize_t segment
+    cdef double now
+    cdef readonly bint finished
+
+    def __cinit__(self, knots, base, decay, group, target, jump, excitation, factor, rate, seed):
+        self.knots, self.base, self.decay = knots, base, decay
+        self.group, self.target, self.jump = group, target, jump
+        self.excitation, self.factor, self.rate = excitation, factor, rate
+        self.segment = 0
+        self.now = self.knots[0]
+        self.finished = False
+        rng_seed(&self.rng, seed, 0)
+        ziggurat_init(&self.ziggurat)
+
+    def fill(self, double[::1] times, int32_t[::1] marks):
+        """Draw until the buffers are full, the end, or a bound on the work of one call.
+
+        Returns
+        -------
+        int
+            Events written; ``finished`` tells whether the end was reached.
+        """
+        cdef Py_ssize_t written
+        with nogil:
+            written = self._fill(times, marks)
+        return written
+
+    # hot: begin
+    cdef void _move(self, double to) noexcept nogil:
+        cdef double elapsed = to - self.now
+        cdef Py_ssize_t i
+        for i in range(self.decay.shape[0]):
+            self.factor[i] = dm_exp(-self.decay[i] * elapsed)
+        for i in range(self.excitation.shape[0]):
+            self.excitation[i] *= self.factor[self.group[i]]
+        self.now = to
+
+    cdef Py_ssize_t _fill(self, double[::1] times, int32_t[::1] marks) noexcept nogil:
+        cdef Py_ssize_t written = 0, capacity = times.shape[0], i, d = self.rate.shape[0]
+        cdef Py_ssize_t states = self.excitation.shape[0]
+        cdef int64_t proposals
+        cdef double bound, candidate, draw, cumulative
+        for proposals in range(PROPOSALS_A_CALL):
+            if written == capacity or self.finished:
+                break
+            bound = 0.0
+            for i in range(d):
+                bound += self.base[self.segment, i]
+            for i in range(states):
+                if self.excitation[i] > 0.0:
+                    bound += self.excitation[i]
+            candidate = self.knots[self.segment + 1]
+            if bound > 0.0:
+                candidate = self.now + ziggurat_exponential(&self.ziggurat, &self.rng) / bound
+            if candidate >= self.knots[self.segment + 1]:
+                # Base rates change here: a memoryless wait may begin anew.
+                self.segment += 1
+                if self.segment == self.base.shape[0]:
+                    self.finished = True
+                else:
+                    self._move(self.knots[self.segment])
+                continue
+            self._move(candidate)
+            for i in range(d):
+                self.rate[i] = self.base[self.segment, i]
+            for i in range(states):
+                self.rate[self.target[i]] += self.excitation[i]
+            draw = rng_uniform(&self.rng) * bound
+            cumulative = 0.0
+            for i in range(d):
+                cumulative += self.rate[i]
+                if draw < cumulative:
+                    times[written] = candidate
+                    marks[written] = <int32_t>i
+                    written += 1
+                    self._excite(i)
+                    break
+        return written
+
+    cdef void _excite(self, Py_ssize_t source) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self.excitation.shape[0]):
+            self.excitation[i] += self.jump[source, i]
+    # hot: end
+
+
+cdef class ExponentialThinning:
+    """Thinning of one exponential process: `ThinningSampler` for d = S = 1, without its loops.
+
+    Parameters
+    ----------
+    mu, alpha, beta : float
+    excitation : float
+        At time 0.
+    end : float
+    seed : int
+    """
+
+    cdef rng_t rng
+    cdef ziggurat_t ziggurat
+    cdef double mu, alpha, beta, excitation, now, end
+    cdef readonly bint finished
+
+    def __cinit__(self, double mu, double alpha, double beta, double excitation, double end, seed):
+        self.mu, self.alpha, self.beta = mu, alpha, beta
+        self.excitation, self.now, self.end = excitation, 0.0, end
+        self.finished = False
+        rng_seed(&self.rng, seed, 0)
+        ziggurat_init(&self.ziggurat)
+
+    def fill(self, double[::1] times):
+        """As `ThinningSampler.fill`."""
+        cdef Py_ssize_t written
+        with nogil:
+            written = self._fill(times)
+        return written
+
+    # hot: begin
+    cdef Py_ssize_t _fill(self, double[::1] times) noexcept nogil:
+        cdef Py_ssize_t written = 0, capacity = times.shape[0]
+        cdef int64_t proposals
+        cdef double bound, wait, x = self.excitation, now = self.now
+        for proposals in range(PROPOSALS_A_CALL):
+            if written == capacity:
+                break
+            bound = self.mu + x
+            wait = ziggurat_exponential(&self.ziggurat, &self.rng) / bound
+            if now + wait >= self.end:
+                self.finished = True
+                break
+            now += wait
+            x *= dm_exp(-self.beta * wait)
+            if rng_uniform(&self.rng) * bound < self.mu + x:
+                times[written] = now
+                written += 1
+                x += self.alpha
+        self.excitation = x
+        self.now = now
+        return written
+    # hot: end
+
+
+cdef class ExactSampler:
+    """Exact simulation of one exponential process, after Dassios and Zhao (2013).
+
+    Their two competing waits are kept apart: the next background event is drawn once and stands
+    until it comes (waits are memoryless). A wait for the next excited event, of probability
+    integral E ~ Exp(1), turns the excitation x into x - beta E, without an exponential; time
+    passes by the product of these ratios, and one logarithm an event reads it.
+
+    Parameters
+    ----------
+    mu, alpha, beta : float
+    excitation : float
+        At time 0.
+    end : float
+    seed : int
+    """
+
+    cdef rng_t rng
+    cdef ziggurat_t ziggurat
+    cdef double mu, alpha, beta, end
+    cdef double excitation       # just after the last event
+    cdef double anchor           # a time; `product` = exp(-beta (last event - anchor))
+    cdef double product
+    cdef double background       # the next background event, or the end
+    cdef readonly bint finished
+
+    def __cinit__(self, double mu, double alpha, double beta, double excitation, double end, seed):
+        self.mu, self.alpha, self.beta = mu, alpha, beta
+        self.excitation, self.end = excitation, end
+        self.anchor, self.product = 0.0, 1.0
+        self.finished = False
+        rng_seed(&self.rng, seed, 0)
+        ziggurat_init(&self.ziggurat)
+        self.background = self._next_background(0.0)
+
+    def fill(self, double[::1] times):
+        """As `ThinningSampler.fill`."""
+        cdef Py_ssize_t written
+        with nogil:
+            written = self._fill(times)
+        return written
+
+    # hot: begin
+    cdef double _next_background(self, double now) noexcept nogil:
+        cdef double then = now + ziggurat_exponential(&self.ziggurat, &self.rng) / self.mu
+        return then if then < self.end else self.end
+
+    cdef Py_ssize_t _fill(self, double[::1] times) noexcept nogil:
+        cdef Py_ssize_t written = 0, capacity = times.shape[0]
+        cdef double x = self.excitation, product = self.product, anchor = self.anchor
+        cdef double alpha = self.alpha, beta = self.beta, slowness = 1.0 / self.beta
+        cdef double left, passed, floor
+        cdef rng_t rng = self.rng
+        floor = dm_exp(-beta * (self.background - anchor))
+        while written < capacity and not self.finished:
+            left = x - beta * ziggurat_exponential(&self.ziggurat, &rng)
+            passed = product * (left / x) if left > 0.0 else 0.0
+            if passed > floor:
+                times[written] = anchor - slowness * dm_log(passed)
+                written += 1
+                x = left + alpha
+                product = passed
+                if product < 1e-100:
+                    # Long before the product underflows, time is counted from here.
+                    anchor = times[written - 1]
+                    product = 1.0
+                    floor = dm_exp(-beta * (self.background - anchor))
+            elif self.background >= self.end:
+                self.finished = True
+            else:
+                x = x * (floor / product) + alpha
+                anchor = self.background
+                times[written] = anchor
+                written += 1
+                product = 1.0
+                self.rng = rng
+                self.background = self._next_background(anchor)
+                rng = self.rng
+                floor = dm_exp(-beta * (self.background - anchor))
+        self.rng = rng
+        self.excitation, self.product, self.anchor = x, product, anchor
+        return written
+    # hot: end
+
+
+cdef class PowerLawClusters:
+    """Exact simulation of phi(t) = alpha / (1 + beta t)^p by its clusters (Hawkes and Oakes 1974).
+
+    Background events first, then each event's Poisson(n) children at delays drawn by inversion;
+    children beyond the end are dropped. Times come out unsorted.
+
+    Parameters
+    ----------
+    alpha, beta, p : float
+    end : float
+    seed : int
+    """
+
+    cdef rng_t rng
+    cdef ziggurat_t ziggurat
+    cdef double beta, power, ratio, end
+    cdef Py_ssize_t parent
+    cdef double gone             # of the parent's offspring measure
+    cdef readonly bint finished
+
+    def __cinit__(self, double alpha, double beta, double p, double end, seed):
+        self.beta, self.power, self.end = beta, -1.0 / (p - 1.0), end
+        self.ratio = alpha / (beta * (p - 1.0))
+        self.parent = -1
+        self.gone = 0.0
+        self.finished = False
+        rng_seed(&self.rng, seed, 0)
+        ziggurat_init(&self.ziggurat)
+
+    def background(self, double[::1] times, Py_ssize_t count, double start, double stop,
+                   double rate):
+        """Append the background events of one segment to the `count` there are.
+
+        Returns
+        -------
+        int
+            Events in the buffer now. If that is its capacity, go on in a larger one from the last
+            event's time (waits are memoryless).
+        """
+        cdef Py_ssize_t capacity = times.shape[0]
+        with nogil:
+            while count < capacity and rate > 0.0:
+                start += ziggurat_exponential(&self.ziggurat, &self.rng) / rate
+                if start >= stop:
+                    break
+                times[count] = start
+                count += 1
+        return count
+
+    def offspring(self, double[::1] times, Py_ssize_t count):
+        """Append children of children until all are there or the buffer is full.
+
+        Returns
+        -------
+        int
+            Events in the buffer; ``finished`` tells whether all are there.
+        """
+        with nogil:
+            count = self._offspring(times, count)
+        return count
+
+    # hot: begin
+    cdef Py_ssize_t _offspring(self, double[::1] times, Py_ssize_t count) noexcept nogil:
+        cdef Py_ssize_t capacity = times.shape[0]
+        cdef double wait, child
+        if self.parent < 0:
+            self.parent = 0
+        while self.parent < count and count < capacity:
+            self.gone += ziggurat_exponential(&self.ziggurat, &self.rng)
+            if self.gone >= self.ratio:
+                self.parent += 1
+                self.gone = 0.0
+                continue
+            # The share of the kernel's mass beyond the delay is uniform in (0, 1].
+            wait = 1.0 - rng_uniform(&self.rng)
+            wait = (dm_exp(self.power * dm_log(wait)) - 1.0) / self.beta
+            child = times[self.parent] + wait
+            if child < self.end:
+                times[count] = child
+                count += 1
+        self.finished = self.parent >= count
+        return count
+    # hot: end
