@@ -4,7 +4,7 @@ Samplers fill the caller's buffers and go on where they stopped, so that memory 
 was drawn and a caller can look around between two buffers. Their faces in
 `dreammaker.hawkes.simulation` validate; nothing here does.
 """
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 
 from dreammaker._ext.mathx cimport dm_exp, dm_log
 from dreammaker._ext.rng cimport rng_seed, rng_t, rng_uniform
@@ -86,9 +86,9 @@ cdef class ThinningSampler:
     cdef Py_ssize_t _fill(self, double[::1] times, int32_t[::1] marks) noexcept nogil:
         cdef Py_ssize_t written = 0, capacity = times.shape[0], i, d = self.rate.shape[0]
         cdef Py_ssize_t states = self.excitation.shape[0]
-        cdef int64_t proposals
+        cdef int64_t _proposal
         cdef double bound, candidate, draw, cumulative
-        for proposals in range(PROPOSALS_A_CALL):
+        for _proposal in range(PROPOSALS_A_CALL):
             if written == capacity or self.finished:
                 break
             bound = 0.0
@@ -166,22 +166,25 @@ cdef class ExponentialThinning:
     # hot: begin
     cdef Py_ssize_t _fill(self, double[::1] times) noexcept nogil:
         cdef Py_ssize_t written = 0, capacity = times.shape[0]
-        cdef int64_t proposals
+        cdef int64_t _proposal
         cdef double bound, wait, x = self.excitation, now = self.now
-        for proposals in range(PROPOSALS_A_CALL):
+        # Local, so that it lives in registers.
+        cdef rng_t rng = self.rng
+        for _proposal in range(PROPOSALS_A_CALL):
             if written == capacity:
                 break
             bound = self.mu + x
-            wait = ziggurat_exponential(&self.ziggurat, &self.rng) / bound
+            wait = ziggurat_exponential(&self.ziggurat, &rng) / bound
             if now + wait >= self.end:
                 self.finished = True
                 break
             now += wait
             x *= dm_exp(-self.beta * wait)
-            if rng_uniform(&self.rng) * bound < self.mu + x:
+            if rng_uniform(&rng) * bound < self.mu + x:
                 times[written] = now
                 written += 1
                 x += self.alpha
+        self.rng = rng
         self.excitation = x
         self.now = now
         return written
@@ -193,8 +196,8 @@ cdef class ExactSampler:
 
     Their two competing waits are kept apart: the next background event is drawn once and stands
     until it comes (waits are memoryless). A wait for the next excited event, of probability
-    integral E ~ Exp(1), turns the excitation x into x - beta E, without an exponential; time
-    passes by the product of these ratios, and one logarithm an event reads it.
+    integral E ~ Exp(1), turns the excitation x into x - beta E without an exponential; the ratio
+    of the two is the decay since, so that one logarithm an event reads the time.
 
     Parameters
     ----------
@@ -209,19 +212,24 @@ cdef class ExactSampler:
     cdef ziggurat_t ziggurat
     cdef double mu, alpha, beta, end
     cdef double excitation       # just after the last event
-    cdef double anchor           # a time; `product` = exp(-beta (last event - anchor))
-    cdef double product
-    cdef double background       # the next background event, or the end
+    cdef double last             # its time
+    cdef double growth           # exp(beta (stop - last))
+    cdef double stop             # the next background event, the end, or a time before both
+    cdef double background
+    cdef double gap              # between the next background event and the one after it
+    cdef double gap_growth
     cdef readonly bint finished
 
     def __cinit__(self, double mu, double alpha, double beta, double excitation, double end, seed):
         self.mu, self.alpha, self.beta = mu, alpha, beta
-        self.excitation, self.end = excitation, end
-        self.anchor, self.product = 0.0, 1.0
+        self.excitation, self.end, self.last = excitation, end, 0.0
         self.finished = False
         rng_seed(&self.rng, seed, 0)
         ziggurat_init(&self.ziggurat)
-        self.background = self._next_background(0.0)
+        self.background = ziggurat_exponential(&self.ziggurat, &self.rng) / mu
+        self.gap = ziggurat_exponential(&self.ziggurat, &self.rng) / mu
+        self.gap_growth = dm_exp(beta * self.gap)
+        self._aim(0.0)
 
     def fill(self, double[::1] times):
         """As `ThinningSampler.fill`."""
@@ -231,44 +239,58 @@ cdef class ExactSampler:
         return written
 
     # hot: begin
-    cdef double _next_background(self, double now) noexcept nogil:
-        cdef double then = now + ziggurat_exponential(&self.ziggurat, &self.rng) / self.mu
-        return then if then < self.end else self.end
+    cdef void _aim(self, double now) noexcept nogil:
+        # The growth stays far from overflow: at most exp(500).
+        cdef double gap
+        self.stop = self.background if self.background < self.end else self.end
+        gap = self.beta * (self.stop - now)
+        if gap > 500.0:
+            self.stop = now + 500.0 / self.beta
+            gap = 500.0
+        self.growth = dm_exp(gap)
 
     cdef Py_ssize_t _fill(self, double[::1] times) noexcept nogil:
         cdef Py_ssize_t written = 0, capacity = times.shape[0]
-        cdef double x = self.excitation, product = self.product, anchor = self.anchor
+        cdef double x = self.excitation, growth = self.growth, stop = self.stop, last = self.last
         cdef double alpha = self.alpha, beta = self.beta, slowness = 1.0 / self.beta
-        cdef double left, passed, floor
+        cdef double wait = 1.0 / self.mu, left, t, gap = self.gap, gap_growth = self.gap_growth
+        # Local, so that it lives in registers.
         cdef rng_t rng = self.rng
-        floor = dm_exp(-beta * (self.background - anchor))
-        while written < capacity and not self.finished:
+        while written < capacity:
             left = x - beta * ziggurat_exponential(&self.ziggurat, &rng)
-            passed = product * (left / x) if left > 0.0 else 0.0
-            if passed > floor:
-                times[written] = anchor - slowness * dm_log(passed)
-                written += 1
+            # An excited event before the stop? (Never for a negative rest.)
+            if growth * left > x:
+                growth *= left / x
                 x = left + alpha
-                product = passed
-                if product < 1e-100:
-                    # Long before the product underflows, time is counted from here.
-                    anchor = times[written - 1]
-                    product = 1.0
-                    floor = dm_exp(-beta * (self.background - anchor))
-            elif self.background >= self.end:
-                self.finished = True
-            else:
-                x = x * (floor / product) + alpha
-                anchor = self.background
-                times[written] = anchor
+                t = stop - slowness * dm_log(growth)
+                # Rounding must not turn time back.
+                last = t if t > last else last
+                times[written] = last
                 written += 1
-                product = 1.0
-                self.rng = rng
-                self.background = self._next_background(anchor)
-                rng = self.rng
-                floor = dm_exp(-beta * (self.background - anchor))
+                continue
+            x /= growth
+            if stop >= self.end:
+                self.finished = True
+                break
+            if stop < self.background:
+                self._aim(stop)
+                stop, growth = self.stop, self.growth
+                continue
+            x += alpha
+            last = stop
+            times[written] = last
+            written += 1
+            self.background = last + gap
+            stop, growth = self.background, gap_growth
+            if beta * gap > 500.0 or stop >= self.end:
+                self._aim(last)
+                stop, growth = self.stop, self.growth
+            # The gap after the next one is drawn now: its exponential is ready when it is needed.
+            gap = wait * ziggurat_exponential(&self.ziggurat, &rng)
+            gap_growth = dm_exp(beta * gap)
         self.rng = rng
-        self.excitation, self.product, self.anchor = x, product, anchor
+        self.excitation, self.growth, self.last, self.stop = x, growth, last, stop
+        self.gap, self.gap_growth = gap, gap_growth
         return written
     # hot: end
 

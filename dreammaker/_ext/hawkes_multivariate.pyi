@@ -50,35 +50,3 @@ def linear_likelihood(
     gradient: Floats,
     hessian: Floats,
 ) -> float: ...
-def em_sweep(
-    times: Floats,
-    marks: Marks,
-    end: float,
-    mu: Floats,
-    alpha: Floats,
-    beta: Floats,
-    background: Floats,
-    triggered: Floats,
-    lag: Floats,
-    alive: Floats,
-    aged: Floats,
-) -> float: ...
-def residuals(
-    times: Floats,
-    marks: Marks,
-    mu: Floats,
-    alpha: Floats,
-    beta: Floats,
-    left: Floats,
-    out: Floats,
-) -> None: ...
-def intensities(
-    times: Floats,
-    marks: Marks,
-    queries: Floats,
-    mu: Floats,
-    alpha: Floats,
-    beta: Floats,
-    left: Floats,
-    out: Floats,
-) -> None: ...

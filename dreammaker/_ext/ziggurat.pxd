@@ -24,32 +24,29 @@ cdef inline void ziggurat_init(ziggurat_t* z) noexcept nogil:
         z.inside[i] = z.edge[i + 1] / z.edge[i]
 
 
-cdef inline double ziggurat_edge(const ziggurat_t* z, rng_t* rng, int layer, double u,
-                                 bint* taken) noexcept nogil:
+cdef inline bint ziggurat_under(const ziggurat_t* z, int layer, double x,
+                                double height) noexcept nogil:
     # The rare case: the point lies where its layer meets the curve.
-    cdef double x = u * z.edge[layer]
     cdef double low = dm_exp(x - z.edge[layer]), high = dm_exp(x - z.edge[layer + 1])
-    taken[0] = low + rng_uniform(rng) * (high - low) < 1.0
-    return x
+    return low + height * (high - low) < 1.0
 
 
 cdef inline double ziggurat_exponential(const ziggurat_t* z, rng_t* rng) noexcept nogil:
-    # Mean 1. The layer and the position use different bits of one number.
+    # Mean 1. The layer and the position use different bits of one number. The generator's address
+    # goes nowhere from here, so that a caller's local one stays in registers.
     cdef double tail = 0.0, u, x
     cdef uint64_t bits
     cdef int layer
-    cdef bint taken
     while True:
         bits = rng_next(rng)
         layer = <int>(bits & 255)
         # Through a signed integer: one instruction where unsigned ones need several.
         u = <double>(<int64_t>(bits >> 11)) * 1.1102230246251565e-16
+        x = u * z.edge[layer]
         if u < z.inside[layer]:
-            return tail + u * z.edge[layer]
+            return tail + x
         if layer == 0:
             # Beyond the last edge the distribution begins anew.
             tail += z.edge[1]
-            continue
-        x = ziggurat_edge(z, rng, layer, u, &taken)
-        if taken:
+        elif ziggurat_under(z, layer, x, rng_uniform(rng)):
             return tail + x

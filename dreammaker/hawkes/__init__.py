@@ -7,13 +7,25 @@ from dreammaker.hawkes.kernels import (
     PowerLawKernel,
     SumExponentialKernel,
 )
+from dreammaker.hawkes.multivariate import MultivariateHawkes
 from dreammaker.hawkes.parameters import HawkesParameters
+from dreammaker.hawkes.simulation import (
+    simulate_exponential,
+    simulate_multivariate,
+    simulate_power_law,
+    simulate_sum_exponential,
+)
 
 __all__ = [
     "ExponentialKernel",
     "HawkesError",
     "HawkesParameters",
     "Kernel",
+    "MultivariateHawkes",
     "PowerLawKernel",
     "SumExponentialKernel",
+    "simulate_exponential",
+    "simulate_multivariate",
+    "simulate_power_law",
+    "simulate_sum_exponential",
 ]

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dreammaker._ext import hawkes_branching as branching
 from dreammaker._ext import hawkes_multivariate as kernel
+from dreammaker.hawkes.checks import finite, spectral_radius, square
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.kernels import require_stable
 from dreammaker.hawkes.parameters import HawkesParameters
-from dreammaker.hawkes.simulation import MAX_EVENTS, finite, simulate_multivariate, square
+from dreammaker.hawkes.simulation import MAX_EVENTS, simulate_multivariate
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.int32]
@@ -93,12 +95,13 @@ class MultivariateHawkes:
     @property
     def spectral_radius(self) -> float:
         """Largest eigenvalue of the branching matrix: below 1."""
-        return float(np.abs(np.linalg.eigvals(self.branching_matrix)).max())
+        return spectral_radius(self.branching_matrix)
 
     @property
     def mean_rates(self) -> Floats:
         """Stationary mean rates ``(I - G)^-1 mu``, per second, shape (d,)."""
-        return np.linalg.solve(np.eye(self.d) - self.branching_matrix, self.mu)
+        return np.asarray(np.linalg.solve(np.eye(self.d) - self.branching_matrix, self.mu),
+                          np.float64)
 
     def intensity(self, t: ArrayLike, events: Events) -> Floats:
         """Intensities just before each time of `t`.
@@ -126,7 +129,7 @@ class MultivariateHawkes:
         flat = np.atleast_1d(asked)
         order = np.argsort(flat, kind="stable")
         out = np.empty((len(flat), self.d))
-        kernel.intensities(times, marks, np.ascontiguousarray(flat[order]), self.mu, self.alpha,
+        branching.intensities(times, marks, np.ascontiguousarray(flat[order]), self.mu, self.alpha,
                            self.beta, self.initial_excitation, out)
         result = np.empty_like(out)
         result[order] = out
@@ -138,7 +141,7 @@ class MultivariateHawkes:
         counts = np.bincount(marks, minlength=self.d).astype(np.float64)
         work = np.empty(self.d), np.empty((self.d, self.d)), np.empty((self.d, self.d))
         alive, aged = np.empty((self.d, self.d)), np.empty((self.d, self.d))
-        kernel.em_sweep(times, marks, T, self.mu, self.alpha, self.beta, *work, alive, aged)
+        branching.em_sweep(times, marks, T, self.mu, self.alpha, self.beta, *work, alive, aged)
         excited = self.alpha * (counts - alive) / self.beta
         left = self.initial_excitation * -np.expm1(-self.beta * T) / self.beta
         return np.asarray(self.mu * T + (excited + left).sum(axis=1))
@@ -182,7 +185,7 @@ class MultivariateHawkes:
         """
         times, marks = arrange(events, T, self.d)
         out = np.empty(len(times))
-        kernel.residuals(times, marks, self.mu, self.alpha, self.beta, self.initial_excitation,
+        branching.residuals(times, marks, self.mu, self.alpha, self.beta, self.initial_excitation,
                          out)
         return [out[marks == i] for i in range(self.d)]
 
@@ -203,7 +206,7 @@ class MultivariateHawkes:
         times, marks = arrange(events, T, self.d)
         work = np.empty(self.d), np.empty((self.d, self.d)), np.empty((self.d, self.d))
         alive, aged = np.empty((self.d, self.d)), np.empty((self.d, self.d))
-        kernel.em_sweep(times, marks, T, self.mu, self.alpha, self.beta, *work, alive, aged)
+        branching.em_sweep(times, marks, T, self.mu, self.alpha, self.beta, *work, alive, aged)
         return np.asarray(self.alpha * alive + self.initial_excitation * np.exp(-self.beta * T))
 
     def fit(self, events: Events, T: float, method: str = "mle", *, fixed_decays: bool = False,

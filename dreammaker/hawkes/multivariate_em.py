@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dreammaker._ext import hawkes_multivariate as kernel
-from dreammaker.hawkes.multivariate_fit import Fitted, Point, Sample
+from dreammaker._ext import hawkes_branching as kernel
+from dreammaker.hawkes.multivariate_sample import Fitted, Point, Sample
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def sweep(sample: Sample, x: Floats, shared: bool) -> tuple[float, Floats]:
 
 def _logs(point: Point) -> Floats:
     growth = np.maximum(point.alpha / point.beta, FLOOR)
-    return np.log(np.concatenate([point.mu, growth.ravel(), point.beta.ravel()]))
+    return np.asarray(np.log(np.concatenate([point.mu, growth.ravel(), point.beta.ravel()])))
 
 
 def _point(x: Floats, d: int) -> Point:

@@ -1,6 +1,5 @@
 """Fits of multivariate exponential Hawkes processes: Newton's method, and where data want more."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,21 @@ from dreammaker._ext import hawkes_multivariate as kernel
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.kernels import MAX_BRANCHING
 from dreammaker.hawkes.multivariate import Events, MultivariateHawkes, arrange
-from dreammaker.hawkes.newton import Optimum, covariance, maximise
+from dreammaker.hawkes.multivariate_report import fitted_parameters
+from dreammaker.hawkes.multivariate_sample import (
+    Fitted,
+    Point,
+    Sample,
+    likelihood_gradient,
+    pair_derivatives,
+    radius_gradient,
+    shared_derivatives,
+    symmetric,
+)
+from dreammaker.hawkes.newton import Optimum, maximise
 from dreammaker.hawkes.parameters import HawkesParameters
 
 Floats = NDArray[np.float64]
-Marks = NDArray[np.int32]
 
 START_EVENTS = 20_000
 """Starts are compared on this many first events; the winner goes on with all of them."""
@@ -23,63 +32,6 @@ START_SPEEDS = (0.3, 2.0, 10.0, 60.0)
 """Decays to start from, in multiples of the mean rate of a type."""
 
 EVALUATIONS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a fit works on; ``left`` is the initial excitation (d, d)."""
-
-    times: Floats
-    marks: Marks
-    T: float
-    counts: Floats
-    left: Floats
-
-    @property
-    def d(self) -> int:
-        """Number of types."""
-        return len(self.counts)
-
-    def head(self, count: int) -> "Sample":
-        """The first events, observed until the last of them."""
-        if count >= len(self.times) or np.bincount(
-                self.marks[:count], minlength=self.d).min() < 1:
-            return self
-        return Sample(self.times[:count], self.marks[:count], float(self.times[count - 1]),
-                      np.bincount(self.marks[:count], minlength=self.d).astype(np.float64),
-                      self.left)
-
-    def decay_bounds(self) -> tuple[float, float]:
-        """Decays that the data can tell from 0 and from infinity."""
-        gaps = np.diff(self.times)
-        gaps = gaps[gaps > 0.0]
-        shortest = float(gaps.min()) if len(gaps) else self.T
-        return 0.1 / self.T, 10.0 / shortest
-
-
-@dataclass(slots=True)
-class Point:
-    """Estimates on their way: mu (d,), alpha and beta (d, d)."""
-
-    mu: Floats
-    alpha: Floats
-    beta: Floats
-
-    @property
-    def radius(self) -> float:
-        """Spectral radius of the branching matrix."""
-        return float(np.abs(np.linalg.eigvals(self.alpha / self.beta)).max())
-
-
-@dataclass(slots=True)
-class Fitted:
-    """A fit and its observed information, in mu, alpha, beta by row or as a whole."""
-
-    point: Point
-    value: float
-    iterations: int
-    converged: bool
-    message: str
 
 
 def fit_model(model: MultivariateHawkes, events: Events, T: float, method: str,
@@ -111,38 +63,7 @@ def fit_model(model: MultivariateHawkes, events: Events, T: float, method: str,
         fitted = _fit_pairs(sample, start, limit)
     if fitted.point.radius >= MAX_BRANCHING:
         fitted = _fit_stable(sample, fitted, model.shared_decay, fixed_decays)
-    return _parameters(sample, fitted, method, model.shared_decay, fixed_decays)
-
-
-def symmetric(lower: Floats) -> Floats:
-    """A symmetric matrix from its lower triangle."""
-    return lower + np.tril(lower, -1).T
-
-
-def pair_derivatives(sample: Sample, row: int, x: Floats) -> tuple[float, Floats, Floats]:
-    """Log-likelihood of one row at (mu, alpha, beta) with gradient and Hessian."""
-    d = sample.d
-    gradient, hessian = np.empty(2 * d + 1), np.empty((2 * d + 1, 2 * d + 1))
-    value = kernel.pair_likelihood(
-        sample.times, sample.marks, sample.T, row, float(x[0]), np.ascontiguousarray(x[1:d + 1]),
-        np.ascontiguousarray(x[d + 1:]), sample.left[row], sample.counts, gradient, hessian, 2)
-    return value, gradient, symmetric(hessian)
-
-
-def shared_derivatives(sample: Sample, x: Floats) -> tuple[float, Floats, Floats]:
-    """Log-likelihood at (mu, alpha row by row, beta) with gradient and Hessian."""
-    d = sample.d
-    g, h = np.empty((d, d + 2)), np.empty((d, d + 2, d + 2))
-    value = kernel.shared_likelihood(
-        sample.times, sample.marks, sample.T, np.ascontiguousarray(x[:d]),
-        np.ascontiguousarray(x[d:-1].reshape(d, d)), float(x[-1]), sample.left.sum(axis=1),
-        sample.counts, g, h, 2)
-    gradient, hessian = np.zeros(len(x)), np.zeros((len(x), len(x)))
-    for i in range(d):
-        own = np.concatenate([[i], d + i * d + np.arange(d), [len(x) - 1]])
-        gradient[own] += g[i]
-        hessian[np.ix_(own, own)] += symmetric(h[i])
-    return value, gradient, hessian
+    return fitted_parameters(sample, fitted, method, model.shared_decay, fixed_decays)
 
 
 def _logged(derivatives: Any, x: Floats, decays: slice) -> tuple[float, Floats, Floats]:
@@ -271,16 +192,6 @@ def _fit_fixed(sample: Sample, start: Point, limit: int) -> Fitted:
     return Fitted(point, value, used, converged, message)
 
 
-def _radius_gradient(growth: Floats) -> Floats:
-    # Of the largest eigenvalue of a matrix without negative entries (Perron), by its entries.
-    values, right = np.linalg.eig(growth)
-    lefts, left = np.linalg.eig(growth.T)
-    u = np.abs(left[:, np.argmax(np.abs(lefts))])
-    v = np.abs(right[:, np.argmax(np.abs(values))])
-    size = float(u @ v)
-    return np.asarray(np.outer(u, v) / size) if size > 0.0 else np.zeros_like(growth)
-
-
 def _fit_stable(sample: Sample, wanted: Fitted, shared: bool, fixed: bool) -> Fitted:
     """The best parameters of a stable process, where the best of all are not stable."""
     from scipy.optimize import minimize
@@ -305,7 +216,7 @@ def _fit_stable(sample: Sample, wanted: Fitted, shared: bool, fixed: bool) -> Fi
 
     def room_gradient(x: Floats) -> Floats:
         at = point(x)
-        by = _radius_gradient(at.alpha / at.beta)
+        by = radius_gradient(at.alpha / at.beta)
         by_log = -by * at.alpha / at.beta
         tail = [] if fixed else [by_log.sum()] if shared else by_log.ravel()
         return -np.concatenate([np.zeros(d), (by / at.beta).ravel(), tail])
@@ -326,78 +237,3 @@ def _fit_stable(sample: Sample, wanted: Fitted, shared: bool, fixed: bool) -> Fi
         f"the data want a spectral radius of {radius:.4g}, which no stationary process has; these "
         f"are the best estimates with one below 1 (log-likelihood {wanted.value - value:.4g} "
         "lower); look for a trend in the rates, or a kernel with a longer memory"))
-
-
-def likelihood_gradient(sample: Sample, at: Point) -> tuple[float, Floats, Floats, Floats]:
-    """Log-likelihood and its gradient by mu (d,), alpha and beta (d, d)."""
-    d = sample.d
-    value, rows, unused = 0.0, np.empty((d, 2 * d + 1)), np.empty((2 * d + 1, 2 * d + 1))
-    for i in range(d):
-        value += kernel.pair_likelihood(
-            sample.times, sample.marks, sample.T, i, float(at.mu[i]), at.alpha[i], at.beta[i],
-            sample.left[i], sample.counts, rows[i], unused, 1)
-    return value, rows[:, 0], rows[:, 1:d + 1], rows[:, d + 1:]
-
-
-def _parameters(sample: Sample, fitted: Fitted, method: str, shared: bool,
-                fixed: bool) -> HawkesParameters:
-    point = fitted.point
-    errors, note = _standard_errors(sample, fitted, shared, fixed)
-    notes = ["the decays were given, not estimated"] if fixed else []
-    ties = int((np.diff(sample.times) == 0.0).sum())
-    if ties:
-        notes.append(f"{ties} events share their time with the one before, which excites them in "
-                     "full: merge or spread equal times, or the decays run away")
-    slowest, fastest = sample.decay_bounds()
-    if not fixed and (point.beta[point.alpha > 0.0] >= 0.999 * fastest).any():
-        notes.append(f"a decay stands at its upper bound of {fastest:g} per second, ten times "
-                     "the inverse of the shortest gap")
-    if not fixed and (point.beta[point.alpha > 0.0] <= 1.001 * slowest).any():
-        notes.append(f"a decay stands at its lower bound of {slowest:g} per second: what looks "
-                     "like memory is a trend")
-    return HawkesParameters(
-        "exponential", mu=point.mu, alpha=point.alpha,
-        beta=float(point.beta[0, 0]) if shared else point.beta,
-        log_likelihood=fitted.value, branching_ratio=point.radius, standard_errors=errors,
-        standard_error_note=note, iterations=fitted.iterations, converged=fitted.converged,
-        message=fitted.message, event_count=len(sample.times), duration=sample.T, method=method,
-        initial_excitation=sample.left if sample.left.any() else 0.0, notes=tuple(notes))
-
-
-def _standard_errors(sample: Sample, fitted: Fitted, shared: bool,
-                     fixed: bool) -> tuple[dict[str, Any], str]:
-    point, d = fitted.point, sample.d
-    by = _radius_gradient(point.alpha / point.beta)
-    held_alpha, held_mu = point.alpha <= 0.0, point.mu <= 1.01e-9 * sample.counts / sample.T
-    by_decay = -by * point.alpha / point.beta**2
-    if shared:
-        x = np.concatenate([point.mu, point.alpha.ravel(), point.beta[:1, 0]])
-        held = np.concatenate([held_mu, held_alpha.ravel(), [fixed]])
-        spread = covariance(shared_derivatives(sample, x)[2], held)
-        slope = np.concatenate([np.zeros(d), (by / point.beta).ravel(), [by_decay.sum()]])
-        error = np.sqrt(np.diagonal(spread))
-        errors: dict[str, Any] = {"mu": error[:d], "alpha": error[d:-1].reshape(d, d),
-                                  "beta": float(error[-1])}
-        variance = float(slope @ np.nan_to_num(spread) @ slope)
-    else:
-        errors = {"mu": np.empty(d), "alpha": np.empty((d, d)), "beta": np.empty((d, d))}
-        variance = 0.0
-        for i in range(d):
-            x = np.concatenate([point.mu[i:i + 1], point.alpha[i], point.beta[i]])
-            held = np.concatenate([held_mu[i:i + 1], held_alpha[i], held_alpha[i] | fixed])
-            spread = covariance(pair_derivatives(sample, i, x)[2], held)
-            slope = np.concatenate([[0.0], by[i] / point.beta[i], by_decay[i]])
-            error = np.sqrt(np.diagonal(spread))
-            errors["mu"][i], errors["alpha"][i] = error[0], error[1:d + 1]
-            errors["beta"][i] = error[d + 1:]
-            variance += float(slope @ np.nan_to_num(spread) @ slope)
-    if fixed:
-        del errors["beta"]
-    errors["branching_ratio"] = np.sqrt(variance) if variance > 0.0 else np.nan
-    if point.radius >= MAX_BRANCHING - 1e-9:
-        return {name: value * np.nan for name, value in errors.items()}, (
-            "the estimates stand at the bound of stationarity, where the information has no "
-            "inverse that means anything")
-    missing = any(np.isnan(np.asarray(value)).any() for value in errors.values())
-    return errors, ("an estimate stands at its bound (a jump of 0 has no decay either), or the "
-                    "information is singular" if missing else "")

@@ -64,7 +64,7 @@ def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats,
     --------
     >>> def objective(x):
     ...     return -float((x - 2) @ (x - 2)), -2 * (x - 2), -2 * np.eye(2)
-    >>> maximise(objective, np.zeros(2), np.zeros(2), np.array([1.0, 9.0])).x.tolist()
+    >>> maximise(objective, np.zeros(2), np.zeros(2), np.array([1.0, 9.0])).x.round(9).tolist()
     [1.0, 2.0]
     """
     x = np.clip(start, lower, upper)

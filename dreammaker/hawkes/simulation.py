@@ -20,6 +20,14 @@ from dreammaker._ext.hawkes_thinning import (
     PowerLawClusters,
     ThinningSampler,
 )
+from dreammaker.hawkes.checks import (
+    above_zero,
+    finite,
+    not_negative,
+    seed_from,
+    spectral_radius,
+    square,
+)
 from dreammaker.hawkes.errors import HawkesError
 
 Floats = NDArray[np.float64]
@@ -105,8 +113,8 @@ def simulate_sum_exponential(
         Length in seconds.
     rng : numpy.random.Generator
         One 64-bit number is drawn.
-    knots : array_like of shape (K,), optional
-        Rising starts of the segments, the first 0. Needed where ``mu`` has several values.
+    knots : array_like of shape (K + 1,), optional
+        Rising ends of the segments, from 0 to T or beyond. Needed where ``mu`` has several values.
     max_events : int
         More are an error.
 
@@ -123,7 +131,7 @@ def simulate_sum_exponential(
     --------
     >>> rng = np.random.default_rng(1)
     >>> times = simulate_sum_exponential([5.0, 0.5], [0.4, 0.02], [1.0, 0.1], 200.0, rng,
-    ...                                  knots=[0.0, 100.0])
+    ...                                  knots=[0.0, 100.0, 200.0])
     >>> bool((times < 100).sum() > 3 * (times >= 100).sum())
     True
     """
@@ -162,8 +170,8 @@ def simulate_power_law(
         Length in seconds.
     rng : numpy.random.Generator
         One 64-bit number is drawn.
-    knots : array_like of shape (K,), optional
-        Rising starts of the segments, the first 0.
+    knots : array_like of shape (K + 1,), optional
+        Rising ends of the segments, from 0 to T or beyond.
     max_events : int
         More are an error.
 
@@ -282,31 +290,6 @@ def simulate_multivariate(
     return _drawn_marked(sampler, max_events, end * float(mean.sum()))
 
 
-def seed_from(rng: np.random.Generator) -> int:
-    """The one number that a simulation draws from its caller's generator.
-
-    Raises
-    ------
-    HawkesError
-        If `rng` is no `numpy.random.Generator`: nothing here is unseeded.
-    """
-    if not isinstance(rng, np.random.Generator):
-        raise HawkesError("rng must be a numpy.random.Generator such as "
-                         f"numpy.random.default_rng(1), was {type(rng).__name__}")
-    return int(rng.integers(0, 2**64, dtype=np.uint64))
-
-
-def spectral_radius(growth: Floats) -> float:
-    """Largest absolute eigenvalue of a branching matrix (d x d); below 1 the process is stable.
-
-    Examples
-    --------
-    >>> round(spectral_radius(np.array([[0.4, 0.2], [0.5, 0.25]])), 12)
-    0.65
-    """
-    return float(np.abs(np.linalg.eigvals(growth)).max())
-
-
 def check_stable(ratio: float) -> None:
     """Raise HawkesError unless a branching ratio or spectral radius is below 1."""
     if not ratio < 1.0:
@@ -314,58 +297,21 @@ def check_stable(ratio: float) -> None:
                          f"process, was {ratio:g}; lower alpha or raise beta")
 
 
-def finite(name: str, value: ArrayLike) -> Floats:
-    """An array of finite float64, or HawkesError."""
-    try:
-        array = np.array(value, np.float64, order="C")
-    except (TypeError, ValueError):
-        raise HawkesError(f"{name} must be numbers, was {value!r}") from None
-    if not np.isfinite(array).all():
-        raise HawkesError(f"{name} must be finite, held NaN or infinity")
-    return array
-
-
-def square(name: str, value: ArrayLike, d: int) -> Floats:
-    """A d x d matrix; one number fills it."""
-    array = finite(name, value)
-    if array.ndim and array.shape != (d, d):
-        raise HawkesError(f"{name} must be one number or have shape ({d}, {d}), had {array.shape}")
-    return np.ascontiguousarray(np.broadcast_to(array, (d, d)))
-
-
-def above_zero(name: str, value: float) -> float:
-    """A finite number above 0, or HawkesError."""
-    number = not_negative(name, value)
-    if number == 0.0:
-        raise HawkesError(f"{name} must be above 0, was 0")
-    return number
-
-
-def not_negative(name: str, value: float) -> float:
-    """A finite number of at least 0, or HawkesError."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise HawkesError(f"{name} must be a number, was {value!r}") from None
-    if not 0.0 <= number < np.inf:
-        raise HawkesError(f"{name} must be finite and 0 or more, was {number:g}")
-    return number
-
-
 def segments(mu: float | ArrayLike, knots: ArrayLike | None, end: float) -> tuple[Floats, Floats]:
     """Base rates of the segments within [0, end) and the edges of these segments."""
     base = np.atleast_1d(finite("mu", mu))
-    starts = np.zeros(1) if knots is None else np.atleast_1d(finite("knots", knots))
-    if base.ndim != 1 or base.shape != starts.shape:
-        raise HawkesError(f"mu and knots must have one value a segment, had shapes {base.shape} "
-                         f"and {starts.shape}")
-    if starts[0] != 0.0 or (np.diff(starts) <= 0).any():
-        raise HawkesError("knots must rise and begin at 0")
+    edges = np.array([0.0, end]) if knots is None else np.atleast_1d(finite("knots", knots))
+    if base.ndim != 1 or edges.shape != (len(base) + 1,):
+        raise HawkesError(f"knots must be the {base.size + 1} ends of {base.size} segments, had "
+                          f"shape {edges.shape}")
+    if edges[0] != 0.0 or edges[-1] < end or (knots is not None and (np.diff(edges) <= 0).any()):
+        raise HawkesError(f"knots must rise from 0 to T = {end:g} or beyond, were {edges[0]:g} to "
+                          f"{edges[-1]:g}")
     if (base < 0).any():
         raise HawkesError(f"mu must be 0 or more, was {base.min():g}")
-    inside = starts < end
+    inside = edges[:-1] < end
     inside[0] = True
-    return base[inside], np.append(starts[inside], end)
+    return base[inside], np.append(edges[:-1][inside], end)
 
 
 def _larger(times: Floats, max_events: int, expected: float) -> Floats:
