@@ -59,7 +59,8 @@ class PowerLawImpact:
         """
         quantity = finite("quantity_lots", quantity_lots)
         share = abs(quantity) / positive("volume_lots", volume_lots)
-        size = self.coefficient * not_negative("volatility", volatility) * float(share ** self.exponent)
+        size = (self.coefficient * not_negative("volatility", volatility)
+                * float(share ** self.exponent))
         return size if quantity >= 0.0 else -size
 
     def impacts(self, quantities_lots: ArrayLike, volumes_lots: ArrayLike,
