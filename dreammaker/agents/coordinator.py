@@ -4,12 +4,21 @@ It steps the agents in the order in which they were registered, again and again 
 is left, with a bound. It is an agent itself: proposals, rows and phases reach it as messages.
 """
 
+import logging
 from dataclasses import replace
 
 from dreammaker.agents.base import Agent, AgentState
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.emergency import cancel_without_agents, flatten_without_agents
 from dreammaker.agents.heartbeats import Heartbeats
+from dreammaker.agents.notes import (
+    note_agent_state,
+    note_phase,
+    note_rearmed,
+    note_report,
+    note_stand_down,
+    say,
+)
 from dreammaker.agents.voting import poll
 from dreammaker.domain.orders import ExecutionReport, Reason
 from dreammaker.domain.schema import EventArray, Phase
@@ -198,6 +207,7 @@ class Coordinator(Agent):
         """Book a report, then tell risk and execution."""
         self.context.orders_db.report(report)
         known = self.context.ledger.apply(report)
+        note_report(self.context, report)
         if known is None and self.context.ledger.stray_count:
             self._stand_down(Reason.STATE_UNKNOWN)
         elif self._causes:
@@ -209,6 +219,7 @@ class Coordinator(Agent):
 
     def on_phase(self, phase: Phase) -> None:
         """Tell risk of the session's phase."""
+        note_phase(self.context, phase)
         self._tell(MessageType.STATUS, Topic.PHASE, Capability.GUARD, phase)
         self.pump()
 
@@ -235,7 +246,7 @@ class Coordinator(Agent):
     def on_command(self, command: LoopCommand) -> None:
         """KILL: cancel and flatten for good. STOP is the loop's own."""
         if command is LoopCommand.KILL and self.context.gate.kill(Reason.REQUESTED):
-            self._note_stand_down(Reason.REQUESTED)
+            note_stand_down(self.context, Reason.REQUESTED)
             self._flatten()
             self.pump()
 
@@ -372,7 +383,7 @@ class Coordinator(Agent):
         if (complete and self._causes == {Reason.AGENT_NOT_RUNNING}
                 and not self.context.ledger.doubtful and self.context.gate.rearm()):
             self._causes.clear()
-            self.context.orders_db.risk_state(self.clock.now_ns, "ARMED: agents run again")
+            note_rearmed(self.context, "agents run again")
 
     def _flatten(self) -> None:
         """Flatten through the agents where they run, without them where they do not."""
@@ -390,22 +401,16 @@ class Coordinator(Agent):
     def _stand_down(self, reason: Reason) -> None:
         self._causes.add(reason)
         if self.context.gate.stand_down(reason):
-            self._note_stand_down(reason)
-
-    def _note_stand_down(self, reason: Reason) -> None:
-        context = self.context
-        context.journal.write(Entry.STAND_DOWN, self.clock.now_ns, context.market.event_count,
-                              code=reason)
-        context.orders_db.risk_state(self.clock.now_ns,
-                                     f"{context.gate.state.name}: {reason.name}")
+            note_stand_down(self.context, reason)
 
     def _note_failure(self, who: str, what: str) -> None:
         if len(self.failures) < 1000:
             self.failures.append((self.clock.now_ns, who, what))
+        say(logging.ERROR, "failure", self.clock.now_ns, who=who, what=what)
 
     def _note_emergency(self, error: Exception) -> None:
         self._note_failure("emergency", repr(error))
 
     def _note_state(self, agent: Agent) -> None:
-        self.context.journal.write(Entry.AGENT, self.clock.now_ns, self.context.market.event_count,
-                                   code=self._numbers[agent.name], side=agent.state)
+        note_agent_state(self.context, self._numbers[agent.name], agent.name, agent.state,
+                         agent.state.name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dreammaker.agents.context import TradingContext
+from dreammaker.agents.notes import note_denied
 from dreammaker.agents.sending import send_approved, send_cancel
 from dreammaker.domain.orders import (
     ApprovedOrder,
@@ -60,7 +61,7 @@ def flatten_without_agents(context: TradingContext, note: Callable[[Exception], 
                         reduce_only=True, reason=Reason.FLATTEN)
     verdict = context.gate.check(order, now)
     if not isinstance(verdict, ApprovedOrder):
-        context.journal.denied(verdict, context.market.event_count)
+        note_denied(context, verdict)
         return False
     try:
         send_approved(context, verdict)

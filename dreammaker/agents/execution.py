@@ -12,6 +12,7 @@ may still fill on the exit's own side is left out of the exit, so that it cannot
 
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
+from dreammaker.agents.notes import note_denied
 from dreammaker.agents.sending import RECANCEL_NS, send_approved, send_cancel
 from dreammaker.domain.orders import (
     ApprovedOrder,
@@ -139,7 +140,7 @@ class ExecutionAgent(Agent):
             self._asked = None
         self._cancel_after_ns.pop(denied.order.client_order_id, None)
         self.denied_counts[denied.reason] = self.denied_counts.get(denied.reason, 0) + 1
-        self.context.journal.denied(denied, self.context.market.event_count)
+        note_denied(self.context, denied)
         if not self.target.urgent:
             # The wish is dropped; the next decision makes a new one.
             self.target = Target(self.context.ledger.position.lots)

@@ -2,12 +2,12 @@
 
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
+from dreammaker.agents.notes import note_stand_down
 from dreammaker.domain.orders import ApprovedOrder, Reason
 from dreammaker.domain.schema import Phase
 from dreammaker.engine.clock import NS_PER_S
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.timers import Timer
-from dreammaker.store.journal import Entry
 
 FLATTEN_TIMER = "flatten"
 _RETRY_NS = 5 * NS_PER_S
@@ -67,9 +67,7 @@ class RiskAgent(Agent):
     def _watch_loss(self) -> None:
         gate, context = self.context.gate, self.context
         if gate.daily_loss_reached() and gate.kill(Reason.DAILY_LOSS):
-            context.journal.write(Entry.STAND_DOWN, self.clock.now_ns,
-                                  context.market.event_count, code=Reason.DAILY_LOSS)
-            context.orders_db.risk_state(self.clock.now_ns, "KILLED: DAILY_LOSS")
+            note_stand_down(context, Reason.DAILY_LOSS)
             self._flatten()
             context.timers.set(Timer(self.clock.now_ns + _RETRY_NS, self.name, FLATTEN_TIMER))
 

@@ -1,6 +1,7 @@
 """The way to the broker: intent on record first, then the ledger, then the wire."""
 
 from dreammaker.agents.context import TradingContext
+from dreammaker.agents.notes import note_sent
 from dreammaker.domain.order_state import FINAL
 from dreammaker.domain.orders import ApprovedOrder, CancelOrder, Reason
 from dreammaker.engine.clock import NS_PER_S
@@ -28,6 +29,7 @@ def send_approved(context: TradingContext, approved: ApprovedOrder) -> None:
         # Nobody can say whether it went out.
         context.ledger.outcome_unknown(order.client_order_id)
         raise
+    note_sent(context, order)
 
 
 def send_cancel(context: TradingContext, client_order_id: int, reason: Reason) -> bool:

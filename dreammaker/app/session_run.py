@@ -56,7 +56,8 @@ def run_session(config: SystemConfig, console: Console, *, as_json: bool = False
         session = Session(config, source, folder)
         _log.info("session starts", extra={"fields": {
             "folder": str(folder), "mode": config.run.mode, "symbol": symbol,
-            "origin": source.origin}})
+            "origin": source.origin,
+            "topology": session.coordinator.topology().splitlines()}})
         with SessionProgress(console, source) as progress, _stop_on_interrupt(session):
             result = session.run(progress.update)
         _log.info("session ends", extra={"fields": {

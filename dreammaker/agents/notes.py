@@ -1,0 +1,81 @@
+"""What has to be remembered of a session besides its orders: in the journal, on disk, in the log.
+
+The log is for people: one line for each order, fill, refusal, phase and change of the risk state,
+with the loop's time. Nothing in it decides anything.
+"""
+
+import logging
+
+from dreammaker.agents.context import TradingContext
+from dreammaker.domain.orders import ExecutionReport, OrderDenied, Reason, ReportKind, SubmitOrder
+from dreammaker.domain.schema import Phase
+from dreammaker.engine.clock import iso_utc
+from dreammaker.risk import TradingState
+from dreammaker.store.journal import Entry
+
+_log = logging.getLogger("dreammaker.session")
+
+_REPORT_LEVELS = {
+    ReportKind.ACCEPTED: logging.DEBUG,
+    ReportKind.FILLED: logging.INFO,
+    ReportKind.CANCELED: logging.DEBUG,
+    ReportKind.REJECTED: logging.WARNING,
+    ReportKind.UNKNOWN: logging.WARNING,
+}
+
+
+def say(level: int, message: str, now_ns: int, **fields: object) -> None:
+    """One line in the log, with the loop's time once there is one."""
+    if _log.isEnabledFor(level):
+        when = {"loop_time": iso_utc(now_ns)} if now_ns else {}
+        _log.log(level, message, extra={"fields": {**when, **fields}})
+
+
+def note_stand_down(context: TradingContext, reason: Reason) -> None:
+    """The risk state has changed for the worse."""
+    now, state = context.clock.now_ns, context.gate.state
+    context.journal.write(Entry.STAND_DOWN, now, context.market.event_count, code=reason)
+    context.orders_db.risk_state(now, f"{state.name}: {reason.name}")
+    say(logging.ERROR if state is TradingState.KILLED else logging.WARNING,
+        "no new risk from here on", now, state=state.name, reason=reason.name)
+
+
+def note_rearmed(context: TradingContext, why: str) -> None:
+    """The risk state is back to normal."""
+    context.orders_db.risk_state(context.clock.now_ns, f"ARMED: {why}")
+    say(logging.WARNING, "trading again", context.clock.now_ns, why=why)
+
+
+def note_agent_state(context: TradingContext, number: int, name: str, state: int,
+                     state_name: str) -> None:
+    """An agent has changed its state."""
+    now = context.clock.now_ns
+    context.journal.write(Entry.AGENT, now, context.market.event_count, code=number, side=state)
+    say(logging.INFO, "agent", now, name=name, state=state_name)
+
+
+def note_phase(context: TradingContext, phase: Phase) -> None:
+    """The session is in another phase."""
+    say(logging.INFO, "session phase", context.clock.now_ns, phase=phase.name)
+
+
+def note_sent(context: TradingContext, order: SubmitOrder) -> None:
+    """An order is on its way."""
+    say(logging.INFO, "order sent", context.clock.now_ns, order=order.client_order_id,
+        side=order.side, lots=order.qty_lots, price_ticks=order.price_ticks,
+        type=order.order_type.name, reason=order.reason.name)
+
+
+def note_denied(context: TradingContext, denied: OrderDenied) -> None:
+    """Our own risk said no."""
+    context.journal.denied(denied, context.market.event_count)
+    say(logging.INFO, "order denied", denied.time_ns, order=denied.order.client_order_id,
+        reason=denied.reason.name, detail=denied.detail)
+
+
+def note_report(context: TradingContext, report: ExecutionReport) -> None:
+    """The venue has said something about an order."""
+    say(_REPORT_LEVELS.get(report.kind, logging.INFO), report.kind.name.lower(),
+        context.clock.now_ns, order=report.client_order_id, lots=report.qty_lots,
+        price_ticks=report.price_ticks, leaves=report.leaves_lots, reason=report.reason.name,
+        position=context.ledger.position.lots)
