@@ -1,0 +1,283 @@
+"""Sums over events of Hawkes likelihoods beyond one exponential, with gradient and curvature.
+
+Sums of exponentials in O(N m), the power law as a gamma mixture of exponentials in O(N m), and the
+power law itself in O(N^2) (FACTS C.4.5 and C.4.6). Each pass keeps, for every component, the sums
+over earlier events of exp(-b u), u exp(-b u) and u^2 exp(-b u), u the lag.
+"""
+from libc.math cimport exp, log, log1p
+from libc.stdint cimport int64_t
+
+from dreammaker._ext.hawkes_likelihood cimport dm_exp_block, dm_exp_near, dm_simd_available
+
+import numpy as np
+
+cdef int level = dm_simd_available()
+cdef enum:
+    BLOCK = 64                   # events whose exponentials are taken together
+
+
+# What one event adds: the rate, its first derivatives in the kernel's parameters and its second.
+cdef struct fold_t:
+    int64_t count                # parameters of the kernel
+    double* first                # (count,)
+    double* second               # (count, count), upper triangle
+    double* gradient             # (count,), sum of first / rate
+    double* curvature            # (count, count), sum of second / rate - first first / rate^2
+    double log_rates
+
+
+cdef inline void fold_event(fold_t* f, double rate, double* piece, bint full) noexcept nogil:
+    # `piece` belongs to the base rate: 1 / rate, 1 / rate^2, then first / rate^2.
+    cdef int64_t i, j
+    cdef int64_t p = f.count
+    cdef double inverse, square
+    f.log_rates += log(rate)
+    if not full:
+        return
+    inverse = 1.0 / rate
+    square = inverse * inverse
+    piece[0] += inverse
+    piece[1] += square
+    for i in range(p):
+        f.gradient[i] += f.first[i] * inverse
+        piece[2 + i] += f.first[i] * square
+        for j in range(i, p):
+            f.curvature[i * p + j] += (f.second[i * p + j] * inverse
+                                       - f.first[i] * f.first[j] * square)
+
+
+# Sums over earlier events, one entry a component; `left` decays from an excitation at time 0.
+cdef struct memory_t:
+    int64_t count
+    const double* rates
+    double* a
+    double* b
+    double* c
+    double* left
+    double* decay                # (BLOCK, count)
+    bint started
+
+
+cdef inline void memory_step(memory_t* m, const double* decay, double d, bint full) noexcept nogil:
+    cdef int64_t i
+    cdef double own = 1.0 if m.started else 0.0
+    cdef double r
+    for i in range(m.count):
+        r = own + m.a[i]
+        if full:
+            m.c[i] = decay[i] * (m.c[i] + d * (2.0 * m.b[i] + d * r))
+            m.b[i] = decay[i] * (m.b[i] + d * r)
+        m.a[i] = decay[i] * r
+        m.left[i] *= decay[i]
+    m.started = True
+
+
+cdef inline void memory_decays(memory_t* m, const double* t, double before,
+                               int64_t count) noexcept nogil:
+    # exp(-b d) of the next `count` events.
+    cdef int64_t k, i
+    for k in range(count):
+        for i in range(m.count):
+            m.decay[k * m.count + i] = -m.rates[i] * (t[k] - before)
+        before = t[k]
+    dm_exp_block(m.decay, count * m.count, level)
+
+
+cdef double sum_event(memory_t* m, fold_t* f, const double* alphas, double t, double mu,
+                      bint fitted_decays, bint full) noexcept nogil:
+    cdef int64_t i
+    cdef int64_t n = m.count
+    cdef double rate = mu
+    for i in range(n):
+        rate += alphas[i] * m.a[i] + m.left[i]
+    if not full:
+        return rate
+    for i in range(n):
+        f.first[i] = m.a[i]
+        if fitted_decays:
+            f.first[n + i] = -alphas[i] * m.b[i] - t * m.left[i]
+            f.second[i * f.count + n + i] = -m.b[i]
+            f.second[(n + i) * f.count + n + i] = alphas[i] * m.c[i] + t * t * m.left[i]
+    return rate
+
+
+cdef double power_event(memory_t* m, fold_t* f, const double* nodes, const double* weights,
+                        double alpha, double mu, bint full) noexcept nogil:
+    # phi = alpha sum_i c_i(p) exp(-beta s_i u); `weights` holds c, dc/dp, d2c/dp2.
+    cdef int64_t i
+    cdef int64_t n = m.count
+    cdef double f0 = 0.0, fp = 0.0, fpp = 0.0, fb = 0.0, fbp = 0.0, fbb = 0.0, sb
+    for i in range(n):
+        f0 += weights[i] * m.a[i]
+    if full:
+        for i in range(n):
+            sb = nodes[i] * m.b[i]
+            fp += weights[n + i] * m.a[i]
+            fpp += weights[2 * n + i] * m.a[i]
+            fb += weights[i] * sb
+            fbp += weights[n + i] * sb
+            fbb += weights[i] * (nodes[i] * nodes[i] * m.c[i])
+        power_derivatives(f, alpha, f0, fb, fp, fbb, fbp, fpp)
+    return mu + alpha * f0
+
+
+cdef inline void power_derivatives(fold_t* f, double alpha, double f0, double fb, double fp,
+                                   double fbb, double fbp, double fpp) noexcept nogil:
+    # Of alpha f(beta, p); fb and fbp are minus the derivatives in beta.
+    f.first[0] = f0
+    f.first[1] = -alpha * fb
+    f.first[2] = alpha * fp
+    f.second[0] = 0.0
+    f.second[1] = -fb
+    f.second[2] = fp
+    f.second[4] = alpha * fbb
+    f.second[5] = -alpha * fbp
+    f.second[8] = alpha * fpp
+
+
+def _scratch(Py_ssize_t count, Py_ssize_t pieces):
+    return (np.zeros(count), np.zeros((count, count)), np.zeros(count), np.zeros((count, count)),
+            np.zeros((pieces, 2 + count)))
+
+
+def mixture_sums(const double[::1] times, double duration, const double[::1] mu,
+                 const int64_t[::1] splits, const double[::1] weights, const double[::1] rates,
+                 const double[::1] left, bint fitted_decays, const double[::1] nodes, bint full):
+    """Sums over events for a sum of exponentials, or for a power law written as one.
+
+    The caller has checked the input.
+
+    Parameters
+    ----------
+    times : array of float64, shape (n,)
+    duration : float
+    mu : array of float64, shape (pieces,)
+    splits : array of int64, shape (pieces + 1,)
+        Events ``splits[j]`` to ``splits[j + 1] - 1`` lie in piece j.
+    weights : array of float64
+        Shape (m,), the alphas of a sum; or (1 + 3 m,): alpha of a power law, then the mixture's
+        weights and their first two derivatives in p.
+    rates : array of float64, shape (m,)
+        Decay rates.
+    left : array of float64, shape (m,)
+        Excitation at time 0 (zeros for a power law).
+    fitted_decays : bool
+        Derivatives in the decays too (of a sum).
+    nodes : array of float64, shape (0,) or (m,)
+        Decay rates over beta, for a power law.
+    full : bool
+        Derivatives, or the likelihood alone.
+
+    Returns
+    -------
+    tuple
+        Sum of log lambda; gradient, shape (q,); curvature, shape (q, q), upper triangle; pieces,
+        shape (pieces, 2 + q): sums of 1/lambda, 1/lambda^2, first/lambda^2; and the memory at
+        `duration`, shape (3, m).
+    """
+    cdef Py_ssize_t m = rates.shape[0], n = times.shape[0], pieces = mu.shape[0]
+    cdef Py_ssize_t j, begin, count, k
+    cdef bint power = nodes.shape[0] > 0
+    cdef Py_ssize_t q = 3 if power else (2 * m if fitted_decays else m)
+    first, second, gradient, curvature, rows = _scratch(q, pieces)
+    state, decays = np.zeros((4, m)), np.zeros((BLOCK, m))
+    state[3] = left
+    cdef double[::1] first_, gradient_
+    cdef double[:, ::1] second_, curvature_, rows_, state_, decays_
+    first_, gradient_ = first, gradient
+    second_, curvature_, rows_, state_, decays_ = second, curvature, rows, state, decays
+    cdef fold_t f = fold_t(q, &first_[0], &second_[0, 0], &gradient_[0], &curvature_[0, 0], 0.0)
+    cdef memory_t memory = memory_t(m, &rates[0], &state_[0, 0], &state_[1, 0], &state_[2, 0],
+                                    &state_[3, 0], &decays_[0, 0], False)
+    cdef double before = 0.0, rate
+    with nogil:
+        for j in range(pieces):
+            begin = splits[j]
+            while begin < splits[j + 1]:
+                count = min(BLOCK, splits[j + 1] - begin)
+                memory_decays(&memory, &times[begin], before, count)
+                for k in range(count):
+                    memory_step(&memory, &decays_[k, 0], times[begin + k] - before, full)
+                    before = times[begin + k]
+                    if power:
+                        rate = power_event(&memory, &f, &nodes[0], &weights[1], weights[0], mu[j],
+                                           full)
+                    else:
+                        rate = sum_event(&memory, &f, &weights[0], before, mu[j], fitted_decays,
+                                         full)
+                    fold_event(&f, rate, &rows_[j, 0], full)
+                begin += count
+        if n:
+            memory_decays(&memory, &duration, before, 1)
+            memory_step(&memory, &decays_[0, 0], duration - before, True)
+    return f.log_rates, gradient, curvature, rows, state[:3]
+
+
+def power_law_sums(const double[::1] times, const double[::1] mu, const int64_t[::1] splits,
+                   double alpha, double beta, double p, bint full):
+    """Sums over events for the power law itself, O(N^2).
+
+    Parameters and result as in `mixture_sums`, without the memory; the kernel's parameters are
+    alpha, beta and p.
+    """
+    cdef Py_ssize_t pieces = mu.shape[0], j, i, k
+    first, second, gradient, curvature, rows = _scratch(3, pieces)
+    cdef double[::1] first_, gradient_
+    cdef double[:, ::1] second_, curvature_, rows_
+    first_, gradient_ = first, gradient
+    second_, curvature_, rows_ = second, curvature, rows
+    cdef fold_t f = fold_t(3, &first_[0], &second_[0, 0], &gradient_[0], &curvature_[0, 0], 0.0)
+    cdef double f0, fb, fp, fbb, fbp, fpp, lag, v, g, phi
+    with nogil:
+        for j in range(pieces):
+            for i in range(splits[j], splits[j + 1]):
+                f0 = fb = fp = fbb = fbp = fpp = 0.0
+                for k in range(i):
+                    lag = times[i] - times[k]
+                    v = log1p(beta * lag)
+                    phi = exp(-p * v)
+                    f0 += phi
+                    if full:
+                        g = lag / (1.0 + beta * lag)
+                        fb += p * phi * g
+                        fp -= phi * v
+                        fbb += p * (p + 1.0) * phi * g * g
+                        fbp += phi * g * (1.0 - p * v)
+                        fpp += phi * v * v
+                if full:
+                    power_derivatives(&f, alpha, f0, fb, fp, fbb, fbp, fpp)
+                fold_event(&f, mu[j] + alpha * f0, &rows_[j, 0], full)
+    return f.log_rates, gradient, curvature, rows
+
+
+def memory_at(const double[::1] times, const double[::1] queries, const double[::1] rates):
+    """Sum over events strictly before each query of exp(-rate (query - event)).
+
+    Parameters
+    ----------
+    times, queries : array of float64, shapes (n,) and (k,)
+        Both sorted.
+    rates : array of float64, shape (m,)
+
+    Returns
+    -------
+    ndarray of float64, shape (k, m)
+    """
+    cdef Py_ssize_t n = times.shape[0], m = rates.shape[0], j = 0, k, i
+    cdef double d, before
+    out, state = np.zeros((queries.shape[0], m)), np.zeros(m)
+    cdef double[:, ::1] out_ = out
+    cdef double[::1] s = state
+    before = times[0] if n else 0.0
+    with nogil:
+        for k in range(queries.shape[0]):
+            while j < n and times[j] < queries[k]:
+                d = times[j] - before
+                before = times[j]
+                for i in range(m):
+                    s[i] = s[i] * dm_exp_near(-rates[i] * d) + 1.0
+                j += 1
+            if j:
+                for i in range(m):
+                    out_[k, i] = s[i] * dm_exp_near(-rates[i] * (queries[k] - before))
+    return out
