@@ -250,23 +250,25 @@ def power_law_sums(const double[::1] times, const double[::1] mu, const int64_t[
     return f.log_rates, gradient, curvature, rows
 
 
-def memory_at(const double[::1] times, const double[::1] queries, const double[::1] rates):
-    """Sum over events strictly before each query of exp(-rate (query - event)).
+def excitation_sums(const double[::1] times, const double[::1] queries,
+                    const double[::1] weights, const double[::1] rates):
+    """Sum over events strictly before each query of the kernel at their lag, O((n + k) m).
 
     Parameters
     ----------
     times, queries : array of float64, shapes (n,) and (k,)
         Both sorted.
-    rates : array of float64, shape (m,)
+    weights, rates : array of float64, shape (m,)
+        The kernel is the sum of weights exp(-rates lag).
 
     Returns
     -------
-    ndarray of float64, shape (k, m)
+    ndarray of float64, shape (k,)
     """
     cdef Py_ssize_t n = times.shape[0], m = rates.shape[0], j = 0, k, i
     cdef double d, before
-    out, state = np.zeros((queries.shape[0], m)), np.zeros(m)
-    cdef double[:, ::1] out_ = out
+    out, state = np.zeros(queries.shape[0]), np.zeros(m)
+    cdef double[::1] out_ = out
     cdef double[::1] s = state
     before = times[0] if n else 0.0
     with nogil:
@@ -279,5 +281,5 @@ def memory_at(const double[::1] times, const double[::1] queries, const double[:
                 j += 1
             if j:
                 for i in range(m):
-                    out_[k, i] = s[i] * dm_exp_near(-rates[i] * (queries[k] - before))
+                    out_[k] += weights[i] * s[i] * dm_exp_near(-rates[i] * (queries[k] - before))
     return out

@@ -12,6 +12,31 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class ConstantBaseline:
+    """mu(t) = rate, events per second."""
+
+    rate: float
+
+    @property
+    def edges(self) -> None:
+        """No knots."""
+        return None
+
+    @property
+    def levels(self) -> Floats:
+        """The rate, shape (1,)."""
+        return np.array([self.rate])
+
+    def value(self, t: ArrayLike) -> Floats:
+        """The rate, in the shape of `t`."""
+        return np.full(np.shape(t), self.rate)
+
+    def integral(self, x: ArrayLike) -> Floats:
+        """Rate times `x`, shape of `x`."""
+        return np.asarray(self.rate * np.asarray(x, np.float64))
+
+
+@dataclass(frozen=True)
 class PiecewiseConstantBaseline:
     """mu(t) = rates[j] for knots[j] <= t < knots[j + 1].
 
@@ -58,19 +83,26 @@ class PiecewiseConstantBaseline:
                 raise HawkesError(f"base rates must be finite and above 0, were {rates!r}")
             object.__setattr__(self, "rates", tuple(values.tolist()))
 
+    @property
+    def edges(self) -> Floats:
+        """The knots, shape (pieces + 1,)."""
+        return np.array(self.knots)
+
+    @property
+    def levels(self) -> Floats:
+        """The rates, shape (pieces,); `HawkesError` where there are none yet."""
+        if self.rates is None:
+            raise HawkesError("the base rate has no rates yet: give them or fit them")
+        return np.array(self.rates)
+
     def value(self, t: ArrayLike) -> Floats:
         """mu(t), shape of `t`; the first rate before 0, the last beyond the last knot."""
-        rates = self._rates()
+        rates = self.levels
         piece = np.searchsorted(self.knots, np.asarray(t, np.float64), side="right") - 1
         return np.asarray(rates[np.clip(piece, 0, rates.size - 1)])
 
     def integral(self, x: ArrayLike) -> Floats:
         """Integral of mu from 0 to `x`, shape of `x`, for x up to the last knot."""
-        rates, knots = self._rates(), np.array(self.knots)
+        rates, knots = self.levels, np.array(self.knots)
         total = np.concatenate([[0.0], np.cumsum(rates * np.diff(knots))])
         return np.asarray(np.interp(np.asarray(x, np.float64), knots, total))
-
-    def _rates(self) -> Floats:
-        if self.rates is None:
-            raise HawkesError("the base rate has no rates yet: give them or fit them")
-        return np.array(self.rates)

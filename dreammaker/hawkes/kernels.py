@@ -61,8 +61,12 @@ def require_stable(ratio: float, what: str) -> None:
             "each event would trigger one event or more")
 
 
-def _positive(name: str, value: float, *, zero: bool = False) -> float:
-    number = float(value)
+def require_positive(name: str, value: float, *, zero: bool = False) -> float:
+    """A finite number above 0 (or 0 too, with `zero`) as a float, or `HawkesError`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise HawkesError(f"{name} must be a number, was {value!r}") from None
     if not np.isfinite(number) or number < 0.0 or (number == 0.0 and not zero):
         allowed = "0 or more" if zero else "above 0"
         raise HawkesError(f"{name} must be a finite number {allowed}, was {value!r}")
@@ -103,8 +107,8 @@ class ExponentialKernel(Kernel):
     name: ClassVar[str] = "exponential"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", _positive("alpha", self.alpha, zero=True))
-        object.__setattr__(self, "beta", _positive("beta", self.beta))
+        object.__setattr__(self, "alpha", require_positive("alpha", self.alpha, zero=True))
+        object.__setattr__(self, "beta", require_positive("beta", self.beta))
 
     @property
     def branching_ratio(self) -> float:
@@ -159,7 +163,7 @@ class SumExponentialKernel(Kernel):
         if not np.isfinite(weights).all():
             raise HawkesError(f"alphas must be finite, were {weights.tolist()}")
         for rate in rates:
-            _positive("betas", float(rate))
+            require_positive("betas", float(rate))
         object.__setattr__(self, "alphas", tuple(weights.tolist()))
         object.__setattr__(self, "betas", tuple(rates.tolist()))
         if (weights < 0.0).any():
@@ -222,9 +226,9 @@ class SumExponentialKernel(Kernel):
         HawkesError
             If a parameter is out of its range.
         """
-        _positive("branching_ratio", branching_ratio, zero=True)
-        _positive("epsilon", epsilon)
-        _positive("tau", tau)
+        require_positive("branching_ratio", branching_ratio, zero=True)
+        require_positive("epsilon", epsilon)
+        require_positive("tau", tau)
         if not m > 1.0 or points < 1:
             raise HawkesError(f"m must be above 1 and points at least 1, were {m} and {points}")
         scales = tau * m ** np.arange(points, dtype=np.float64)
@@ -266,9 +270,9 @@ class PowerLawKernel(Kernel):
     name: ClassVar[str] = "power_law"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", _positive("alpha", self.alpha, zero=True))
-        object.__setattr__(self, "beta", _positive("beta", self.beta))
-        object.__setattr__(self, "p", _positive("p", self.p))
+        object.__setattr__(self, "alpha", require_positive("alpha", self.alpha, zero=True))
+        object.__setattr__(self, "beta", require_positive("beta", self.beta))
+        object.__setattr__(self, "p", require_positive("p", self.p))
 
     @property
     def branching_ratio(self) -> float:
@@ -324,7 +328,7 @@ class PowerLawKernel(Kernel):
         """
         if not 2 <= points <= 200:
             raise HawkesError(f"points must be 2 to 200, was {points}")
-        _positive("horizon", horizon)
+        require_positive("horizon", horizon)
         if match_branching and self.p <= 1.0:
             raise HawkesError(f"p must be above 1 to match the branching ratio, was {self.p}")
         nodes, weights = gamma_mixture(self.p, self.beta * horizon, points)

@@ -1,0 +1,91 @@
+"""EM fits of one type of event, from the same starts as the maximum-likelihood fits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.hawkes import fitting
+from dreammaker.hawkes.em import Course, em_sweep, power_sweep, run
+from dreammaker.hawkes.kernels import Kernel
+from dreammaker.hawkes.likelihood import Window
+from dreammaker.hawkes.problem import Problem, exponential_problem, power_problem, sum_problem
+
+Floats = NDArray[np.float64]
+SweepMap = Callable[[Floats, bool], tuple[float, Floats, bool]]
+# Fewer events than the whole, swept first: they lead near the optimum at a fraction of the cost.
+WARM_EVENTS = 16_384
+
+
+@dataclass(frozen=True)
+class EmFit:
+    """Where the sweeps ended, in the coordinates of the problem they climbed."""
+
+    problem: Problem
+    course: Course
+    approximation_error: float = 0.0
+
+
+def em_exponentials(window: Window, kernel: Floats, left: Floats, fixed: Floats | None, *,
+                    tolerance: float, max_sweeps: int) -> EmFit:
+    """Sweeps for a sum of exponentials from raw `kernel` values (alphas, then fitted betas)."""
+    def of(part: Window) -> Problem:
+        if left.size == 1 and fixed is None and not left.any():
+            return exponential_problem(part)
+        return sum_problem(part, left, fixed,
+                           "exponential" if left.size == 1 else "sum_exponential")
+
+    def climb(part: Window, start: Floats) -> tuple[Problem, Course]:
+        problem, j, m = of(part), part.pieces, left.size
+
+        def sweep(x: Floats, ordered: bool) -> tuple[float, Floats, bool]:
+            raw = problem.to_raw(x)
+            betas = raw[j + m:] if fixed is None else fixed
+            done = em_sweep(part, raw[:j].copy(), raw[j:j + m].copy(), betas.copy(), left,
+                            fitted_decays=fixed is None, ordered=ordered)
+            parts = [done.mu, done.alphas] + ([done.betas] if fixed is None else [])
+            return done.log_likelihood, problem.to_x(np.concatenate(parts)), done.bound
+
+        return problem, run(sweep, problem.to_x(start), tolerance=tolerance,
+                            max_sweeps=max_sweeps)
+
+    if window.times.size > 4 * WARM_EVENTS:
+        part = fitting.head(window, WARM_EVENTS)
+        small, course = climb(part, fitting.spread_base(part, kernel))
+        kernel = small.to_raw(course.x)[1:]
+    problem, course = climb(window, fitting.spread_base(window, kernel))
+    return EmFit(problem, course)
+
+
+def em_power_law(window: Window, given: Kernel | None, *, tolerance: float,
+                 max_sweeps: int) -> EmFit:
+    """Sweeps for a power law as a mixture whose nodes follow the fit."""
+    part = fitting.head(window, fitting.POWER_START_EVENTS)
+    kernel = fitting.power_start(part, given)
+    start = fitting.spread_base(window, kernel)
+    for _ in range(4):
+        nodes = fitting.mixture_nodes(float(kernel[2]), float(kernel[1]) * window.duration)[0]
+        problem = power_problem(window, nodes)
+        course = run(_power_map(problem, nodes), problem.to_x(start), tolerance=tolerance,
+                     max_sweeps=max_sweeps)
+        start = problem.to_raw(course.x)
+        kernel = start[window.pieces:]
+        error = fitting.mixture_error(nodes, float(kernel[2]),
+                                      float(kernel[1]) * window.duration)
+        if error <= 10.0 * fitting.MIXTURE_ERROR:
+            break
+    return EmFit(problem, course, error)
+
+
+def _power_map(problem: Problem, nodes: Floats) -> SweepMap:
+    window = problem.window
+    j = window.pieces
+
+    def sweep(x: Floats, ordered: bool) -> tuple[float, Floats, bool]:
+        raw = problem.to_raw(x)
+        value, mu, alpha, beta, p, bound = power_sweep(
+            window, raw[:j].copy(), float(raw[j]), float(raw[j + 1]), float(raw[j + 2]), nodes)
+        return value, problem.to_x(np.concatenate([mu, [alpha, beta, p]])), bound
+
+    return sweep

@@ -1,0 +1,111 @@
+"""Newton's method for small, smooth, bounded problems: what the fits climb with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.hawkes.likelihood import Evaluation
+
+Floats = NDArray[np.float64]
+Objective = Callable[[Floats, bool], Evaluation]
+
+# No coordinate (a logarithm) moves by more than this in one step.
+LONGEST_STEP = 2.0
+# A step must bring this part of what its slope promises.
+SUFFICIENT_GAIN = 1e-4
+HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where an ascent ended.
+
+    Attributes
+    ----------
+    x : array of float64, shape (q,)
+    evaluation : Evaluation
+        At `x`, with derivatives.
+    at_bound : array of bool, shape (q,)
+        Coordinates held at a bound that they push against.
+    iterations : int
+    converged : bool
+    message : str
+    """
+
+    x: Floats
+    evaluation: Evaluation
+    at_bound: NDArray[np.bool_]
+    iterations: int
+    converged: bool
+    message: str
+
+
+def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, *,
+             tolerance: float = 1e-9, max_iterations: int = 100) -> Optimum:
+    """Climb to a local maximum inside a box.
+
+    Newton's step where the Hessian is negative definite; where it is not, its eigenvalues are made
+    so. Coordinates at a bound that the gradient pushes outward are held. Each step is halved until
+    the value rises enough.
+
+    Parameters
+    ----------
+    objective : callable
+        ``objective(x, full) -> Evaluation``; the derivatives are asked for by `full`.
+    start : array of float64, shape (q,)
+    lower, upper : array of float64, shape (q,)
+    tolerance : float
+        Stop when the next step promises less than this, or 1e-14 of the value.
+    max_iterations : int
+
+    Returns
+    -------
+    Optimum
+    """
+    x = np.clip(start, lower, upper)
+    here = objective(x, True)
+    held = np.zeros(x.size, np.bool_)
+    for iteration in range(max_iterations):
+        held = ((x <= lower) & (here.gradient < 0.0)) | ((x >= upper) & (here.gradient > 0.0))
+        step = _newton_step(here, ~held)
+        promised = float(step @ here.gradient)
+        if not np.isfinite(here.value) or not np.isfinite(promised):
+            return Optimum(x, here, held, iteration, False,
+                           "the log-likelihood is not finite at these parameters")
+        if promised < 2.0 * (tolerance + 1e-14 * abs(here.value)):
+            return Optimum(x, here, held, iteration, True, "reached a maximum")
+        found = _climb(objective, x, step, here, lower, upper)
+        if found is None:
+            return Optimum(x, here, held, iteration, promised < 1e-6 * (1.0 + abs(here.value)),
+                           "no step along the gradient raises the log-likelihood any more")
+        x = found
+        here = objective(x, True)
+    return Optimum(x, here, held, max_iterations, False,
+                   f"still rising after {max_iterations} iterations")
+
+
+def _newton_step(here: Evaluation, free: NDArray[np.bool_]) -> Floats:
+    step = np.zeros(here.gradient.size)
+    if not free.any():
+        return step
+    values, vectors = np.linalg.eigh(-here.hessian[np.ix_(free, free)])
+    floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
+    curvature = np.maximum(np.abs(values), floor)
+    step[free] = vectors @ ((vectors.T @ here.gradient[free]) / curvature)
+    longest = float(np.abs(step).max())
+    return step * min(1.0, LONGEST_STEP / longest) if longest > 0.0 else step
+
+
+def _climb(objective: Objective, x: Floats, step: Floats, here: Evaluation, lower: Floats,
+           upper: Floats) -> Floats | None:
+    noise = 1e-15 * abs(here.value)
+    for _ in range(HALVINGS):
+        trial = np.clip(x + step, lower, upper)
+        promised = float((trial - x) @ here.gradient)
+        value = objective(trial, False).value
+        if value >= here.value + SUFFICIENT_GAIN * promised - noise and (trial != x).any():
+            return trial
+        step = 0.5 * step
+    return None
