@@ -87,8 +87,8 @@ def em_sweep(window: Window, mu: Floats, alphas: Floats, betas: Floats,
     triggered, lags, _, past_times, ended, late = table
     count, T = window.times.size, window.duration
     reached = count - ended
-    value = (log_rates - float((mu * window.lengths).sum()) - float((alphas / betas * reached).sum())
-             + float((left / betas * np.expm1(-betas * T)).sum()))
+    expected = (mu * window.lengths).sum() + (alphas / betas * reached).sum()
+    value = log_rates - float(expected - (left / betas * np.expm1(-betas * T)).sum())
     if edge:
         ratios, bound = _shared_ratios(triggered, reached)
         pull = lags + (ratios if ordered else alphas / betas) * late

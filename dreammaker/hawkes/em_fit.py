@@ -10,7 +10,13 @@ from dreammaker.hawkes import fitting
 from dreammaker.hawkes.em import Course, em_sweep, power_sweep, run
 from dreammaker.hawkes.kernels import Kernel
 from dreammaker.hawkes.likelihood import Window
-from dreammaker.hawkes.problem import Problem, exponential_problem, power_problem, sum_problem
+from dreammaker.hawkes.problem import (
+    MIXTURE_ERROR,
+    Problem,
+    exponential_problem,
+    power_problem,
+    sum_problem,
+)
 
 Floats = NDArray[np.float64]
 SweepMap = Callable[[Floats, bool], tuple[float, Floats, bool]]
@@ -73,7 +79,7 @@ def em_power_law(window: Window, given: Kernel | None, *, tolerance: float,
         kernel = start[window.pieces:]
         error = fitting.mixture_error(nodes, float(kernel[2]),
                                       float(kernel[1]) * window.duration)
-        if error <= 10.0 * fitting.MIXTURE_ERROR:
+        if error <= 10.0 * MIXTURE_ERROR:
             break
     return EmFit(problem, course, error)
 

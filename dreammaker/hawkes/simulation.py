@@ -99,7 +99,7 @@ def simulate_exponential(
 def simulate_sum_exponential(
         mu: float | ArrayLike, alphas: ArrayLike, betas: ArrayLike, T: float,
         rng: np.random.Generator, *, knots: ArrayLike | None = None,
-        max_events: int = MAX_EVENTS) -> Floats:
+        initial_excitation: ArrayLike | None = None, max_events: int = MAX_EVENTS) -> Floats:
     """Thinning for ``phi(t) = sum_k alpha_k exp(-beta_k t)``, with a constant or stepwise base.
 
     Parameters
@@ -115,6 +115,8 @@ def simulate_sum_exponential(
         One 64-bit number is drawn.
     knots : array_like of shape (K + 1,), optional
         Rising ends of the segments, from 0 to T or beyond. Needed where ``mu`` has several values.
+    initial_excitation : array_like of shape (M,), optional
+        Excitation of each term at time 0, per second, 0 or more, decaying at its ``betas``.
     max_events : int
         More are an error.
 
@@ -141,6 +143,11 @@ def simulate_sum_exponential(
                          f"{weights.shape} and {decays.shape}")
     if not (decays > 0).all():
         raise HawkesError(f"betas must be above 0, the smallest was {decays.min():g}")
+    left = finite("initial_excitation",
+                  np.zeros(len(decays)) if initial_excitation is None else initial_excitation)
+    if left.shape != decays.shape or (left < 0).any():
+        raise HawkesError(f"initial_excitation must be {len(decays)} numbers of 0 or more, "
+                          f"was {left.tolist()}")
     end = not_negative("T", T)
     ratio = float(np.sum(weights / decays))
     check_stable(ratio)
@@ -148,7 +155,7 @@ def simulate_sum_exponential(
     sampler = ThinningSampler(
         edges, np.ascontiguousarray(base[:, None]), decays,
         np.arange(len(decays), dtype=np.int32), np.zeros(len(decays), np.int32),
-        np.ascontiguousarray(weights[None, :]), np.zeros(len(decays)), np.empty(len(decays)),
+        np.ascontiguousarray(weights[None, :]), left, np.empty(len(decays)),
         np.empty(1), seed_from(rng))
     expected = float(np.sum(base * np.diff(edges))) / (1.0 - ratio)
     return _drawn_marked(sampler, max_events, expected)[0]

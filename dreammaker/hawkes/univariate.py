@@ -161,7 +161,7 @@ class UnivariateHawkes:
         return np.asarray(base.integral(queries) + integral.reshape(queries.shape))
 
     def log_likelihood(self, events: ArrayLike, T: float) -> float:
-        """sum of log lambda(t_i-) less Lambda(T); events taken in their order, see `check_events`.
+        """Sum of log lambda(t_i-) less Lambda(T); events taken in their order, see `check_events`.
 
         O(n) for exponentials; a power law is exact up to 5 000 events and beyond through its sum
         of exponentials, whose kernel is within 1e-6 relative.
