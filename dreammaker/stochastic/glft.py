@@ -115,7 +115,7 @@ class Glft:
     @property
     def skew(self) -> float:
         """C, points: how far one order of inventory moves both quotes, in the long run."""
-        return sqrt(self.risk_aversion * self.volatility ** 2 * self.order_size_lots
+        return sqrt(self._variance_cost * self.order_size_lots
                     / (2.0 * self.decay * self.fill_weight))
 
     def asymptotic(self, inventory_lots: float) -> tuple[float, float]:
@@ -123,7 +123,7 @@ class Glft:
 
         ``c + ((2 q + Delta) / (2 Delta) - mu / (gamma sigma^2 Delta)) C`` and the mirror image.
         """
-        shift = self.drift / (self.risk_aversion * self.volatility ** 2)
+        shift = self.drift / self._variance_cost
         lean = (finite("inventory_lots", inventory_lots) - shift) / self.order_size_lots
         return (self.base_distance + (lean + 0.5) * self.skew,
                 self.base_distance - (lean - 0.5) * self.skew)
@@ -186,6 +186,10 @@ class Glft:
         return np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
 
     @property
+    def _variance_cost(self) -> float:
+        return self.risk_aversion * (self.volatility * self.volatility)
+
+    @property
     def _risk(self) -> float:
         xi = self.risk_aversion if self.xi is None else self.xi
         return xi * self.order_size_lots
@@ -201,7 +205,7 @@ class Glft:
     def _start(self, bound_lots: float) -> tuple[Floats, Floats, float]:
         q = self._grid(bound_lots)
         scale = self.decay / self.order_size_lots
-        diagonal = scale * (0.5 * self.risk_aversion * self.volatility ** 2 * q * q
+        diagonal = scale * (0.5 * self._variance_cost * q * q
                             - self.drift * q)
         size = self.order_size_lots
         loss = 0.5 * self.decay * self.fill_impact / (size * size) * q * q

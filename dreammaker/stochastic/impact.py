@@ -122,7 +122,8 @@ class ImpactFit:
 
 def fit_power_law(quantities_lots: ArrayLike, volumes_lots: ArrayLike, volatilities: ArrayLike,
                   impacts: ArrayLike, *,
-                  method: Literal["loglog", "nonlinear"] = "nonlinear") -> ImpactFit:
+                  method: Literal["loglog", "nonlinear"] = "nonlinear",
+                  robust: bool = False) -> ImpactFit:
     """Fit coefficient and exponent of the power law to observed impacts.
 
     Parameters
@@ -135,11 +136,13 @@ def fit_power_law(quantities_lots: ArrayLike, volumes_lots: ArrayLike, volatilit
         ``nonlinear``: least squares on impact / volatility, unbiased where single impacts are
         noisy and partly negative, as on real data. ``loglog``: least squares on logarithms, for
         multiplicative noise; all impacts must be above 0.
+    robust : bool
+        Standard errors by White's sandwich, right also where the noise grows with the quantity or
+        changes over the day; otherwise they assume one variance. Independence either way.
 
     Returns
     -------
     ImpactFit
-        Standard errors assume independent errors of one variance in the variable of the method.
 
     Raises
     ------
@@ -163,23 +166,24 @@ def fit_power_law(quantities_lots: ArrayLike, volumes_lots: ArrayLike, volatilit
         raise ValueError("quantities_lots / volumes_lots must vary, was always "
                          f"{shares[0]:g}")
     if method == "loglog":
-        return _fit_loglog(shares, observed)
+        return _fit_loglog(shares, observed, robust)
     if method == "nonlinear":
-        return _fit_nonlinear(shares, observed)
+        return _fit_nonlinear(shares, observed, robust)
     raise ValueError(f"method must be nonlinear or loglog, was {method!r}")
 
 
-def _fit_loglog(shares: Floats, observed: Floats) -> ImpactFit:
+def _fit_loglog(shares: Floats, observed: Floats, robust: bool) -> ImpactFit:
     wrong = np.flatnonzero(observed <= 0.0)
     if len(wrong):
         raise ValueError("impacts must be above 0 for method loglog, was of the other sign at "
                          f"index {wrong[0]}; method nonlinear takes it")
     x, y = np.log(shares), np.log(observed)
     design = np.column_stack((np.ones_like(x), x))
-    return _finish(design, y, _solve(design, y), "loglog")
+    fitted = _solve(design, y)
+    return _finish(design, y, fitted, "loglog", y - design @ fitted, robust)
 
 
-def _fit_nonlinear(shares: Floats, observed: Floats) -> ImpactFit:
+def _fit_nonlinear(shares: Floats, observed: Floats, robust: bool) -> ImpactFit:
     # For a given exponent the best coefficient is a ratio of sums, so one number is searched. The
     # shares are scaled by their geometric mean, which decorrelates the two estimates.
     scale = float(np.exp(np.log(shares).mean()))
@@ -221,18 +225,20 @@ def _fit_nonlinear(shares: Floats, observed: Floats) -> ImpactFit:
     raw = np.exp(exponent * np.log(shares))
     jacobian = np.column_stack((coefficient * raw, coefficient * raw * np.log(shares)))
     fitted = np.array([np.log(coefficient), exponent])
-    return _finish(jacobian, observed, fitted, "nonlinear", observed - height * shape)
+    return _finish(jacobian, observed, fitted, "nonlinear", observed - height * shape, robust)
 
 
-def _finish(design: Floats, y: Floats, fitted: Floats, method: str,
-            residuals: Floats | None = None) -> ImpactFit:
+def _finish(design: Floats, y: Floats, fitted: Floats, method: str, rest: Floats,
+            robust: bool) -> ImpactFit:
     # The first parameter is ln Y in both methods; its error times Y is that of Y (delta method).
-    rest = y - design @ fitted if residuals is None else residuals
     freedom = len(y) - 2
     variance = float(rest @ rest) / freedom
     root = np.linalg.qr(design, mode="r")
     inverse = np.linalg.inv(root)
     covariance = variance * (inverse @ inverse.T)
+    if robust:
+        scores = (design @ (inverse @ inverse.T)) * rest[:, None]
+        covariance = len(y) / freedom * (scores.T @ scores)
     spread = np.sqrt(np.diag(covariance))
     correlation = float(covariance[0, 1] / (spread[0] * spread[1])) if variance > 0.0 else float(
         (inverse @ inverse.T)[0, 1] / np.sqrt(np.prod(np.diag(inverse @ inverse.T))))

@@ -1,5 +1,6 @@
 """The best schedule in whole lots, exactly: dynamic programming on convex costs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,12 +128,12 @@ def optimal_lots(quantity_lots: int, interval_count: int, interval: float, tempo
     return LotSchedule(trades, holdings.astype(np.int64), cost)
 
 
-def _each(name: str, values: ArrayLike, length: int, check: object) -> Floats:
+def _each(name: str, values: ArrayLike, length: int,
+          check: Callable[[str, ArrayLike], Floats]) -> Floats:
     read = np.asarray(values, dtype=np.float64)
     if read.ndim == 0:
         read = np.full(length, float(read))
-    assert callable(check)
-    checked: Floats = check(name, read)
+    checked = check(name, read)
     if len(checked) != length:
         raise ValueError(f"{name} must be one number or {length} of them, had {len(checked)}")
     return checked

@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize
 
-from dreammaker.stochastic import AlmgrenChriss, OptimalLiquidation, _portable, trading_cost
+from dreammaker.stochastic import (
+    AlmgrenChriss,
+    AvellanedaStoikov,
+    Glft,
+    LiquidationControl,
+    OptimalLiquidation,
+    _portable,
+    solve_liquidation,
+    trading_cost,
+)
 
+BITS = [
+    "0x1.1b0f8e0acff80p+18", "0x1.addde35e1cd2ap+19", "0x1.fc9585ef700f5p-2",
+    "0x1.78ba42970a338p-2", "0x1.ac567c87c809dp+1", "0x1.b96d42ab5d2c3p+1",
+    "0x1.4a6fee305c889p+0", "-0x1.47b0f9f400f95p-7", "0x1.f610c4a347bcbp-4",
+]
 TABLE_1 = AlmgrenChriss(1e6, 5.0, 5, 0.95, 0.0625, 2.5e-7, 2.5e-6)
 
 
@@ -207,6 +221,20 @@ def test_optimal_path_costs_least():
 def test_liquidation_refuses(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_same_bits_on_every_machine():
+    # Recorded once; libm and NumPy's transcendentals have no part in these figures.
+    sale = OptimalLiquidation(10.0, 60.0, 1e-3, 1e-4, 1e-5, 0.01)
+    maker = Glft(0.01, 0.3, 0.9, 0.3)
+    grid = solve_liquidation(LiquidationControl(10.0, 60.0, 1e-3, 0.01, running_penalty=1e-5), 20,
+                             40)
+    found = [TABLE_1.trajectory(1e-6).holdings_lots[2],
+             TABLE_1.trajectory(1e-6, 0.02).expected_cost, sale.inventory([30.0])[0],
+             sale.speed([10.0])[0], maker.quotes(30.0, 60.0).bid_distance[31],
+             maker.asymptotic(2.0)[0], AvellanedaStoikov(0.1, 2.0, 140.0, 1.5, 1.0).constant_spread,
+             grid.value[0, -1], grid.speed[5, 7]]
+    assert [float(x).hex() for x in found] == BITS
 
 
 def test_portable_functions_equal_libm():
