@@ -80,6 +80,13 @@ def not_negative_vector(name: str, values: ArrayLike, least_count: int = 0) -> F
     return read
 
 
+def generator(rng: np.random.Generator) -> np.random.Generator:
+    """Refuse what is not a generator: a seed or None would hide where chance comes from."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy.random.Generator, was {rng!r}")
+    return rng
+
+
 def same_length(first_name: str, first: Floats, second_name: str, second: Floats) -> None:
     """Refuse two vectors of different length."""
     if len(first) != len(second):

@@ -10,7 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from dreammaker.stochastic._checks import Floats, count, finite, frozen, not_negative, positive
+from dreammaker.stochastic._checks import (
+    Floats,
+    count,
+    finite,
+    frozen,
+    generator,
+    not_negative,
+    positive,
+)
 from dreammaker.stochastic._portable import log1p
 
 
@@ -171,6 +179,7 @@ def simulate_maker(maker: AvellanedaStoikov, strategy: Strategy, step_count: int
     if spread not in ("total", "constant"):
         raise ValueError(f"spread must be total or constant, was {spread!r}")
     paths = count("path_count", path_count)
+    generator(rng)
     dt = maker.horizon / count("step_count", step_count)
     move = maker.volatility * sqrt(dt)
     mid = np.full(paths, finite("start_mid", start_mid))

@@ -17,6 +17,8 @@ _TAYLOR_TERMS = 24
 """Of exp on steps of norm 1: the first term left out is below 2e-24 of the sum."""
 
 _MAX_STATES = 20_001
+_MAX_NORM = 1_000_000.0
+_LEAST_VALUE = 1e-290
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,12 @@ class Glft:
         -------
         GlftQuotes
 
+        Raises
+        ------
+        ValueError
+            If the bound is no whole number of orders, or bound and time are so wide that the
+            values leave the range of floats or take more than a million steps.
+
         Notes
         -----
         ``v = exp(-M (T - t)) v(T)`` by Taylor steps on ``c I - M``, whose entries are 0 or more:
@@ -162,6 +170,10 @@ class Glft:
         top = float(diagonal.max())
         stay, eta = top - diagonal, self.fill_weight
         norm = (float(stay.max()) + 2.0 * eta) * left
+        if norm > _MAX_NORM:
+            raise ValueError(f"time_left must be at most {_MAX_NORM / norm * left:.6g} with "
+                             f"bound_lots {bound_lots:g}, was {time_left:g}; far from the end use "
+                             "asymptotic()")
         steps = max(1, int(norm) + 1)
         h = left / steps
         for _ in range(steps):
@@ -177,6 +189,10 @@ class Glft:
             _, exponent = np.frexp(largest)
             v = np.ldexp(total, -int(exponent))
             log_scale += float(exponent) * 0.6931471805599453 - top * h
+        if float(v.min()) < _LEAST_VALUE:
+            known = float(self._grid(bound_lots)[v >= _LEAST_VALUE].max())
+            raise ValueError(f"bound_lots must be at most about {known:g} with time_left "
+                             f"{left:g}, since values beyond vanish, was {bound_lots:g}")
         return log_all(v) + log_scale
 
     def matrix(self, bound_lots: float) -> Floats:

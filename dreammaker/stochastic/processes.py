@@ -14,6 +14,7 @@ from dreammaker.stochastic._checks import (
     count,
     finite,
     frozen,
+    generator,
     not_negative,
     positive,
     vector,
@@ -63,7 +64,7 @@ def gbm_paths(start: float, drift: float, volatility: float, times: ArrayLike, p
     steps = _steps(times)
     shape = (count("path_count", path_count), len(steps))
     logs = (drift - 0.5 * volatility * volatility) * steps
-    logs = logs + volatility * np.sqrt(steps) * rng.standard_normal(shape)
+    logs = logs + volatility * np.sqrt(steps) * generator(rng).standard_normal(shape)
     return start * np.exp(np.cumsum(logs, axis=1))
 
 
@@ -83,8 +84,8 @@ def brownian_increments(step: float, step_count: int, path_count: int,
     ndarray of float64, shape (path_count, step_count)
     """
     scale = sqrt(positive("step", step))
-    return scale * rng.standard_normal((count("path_count", path_count),
-                                        count("step_count", step_count)))
+    shape = count("path_count", path_count), count("step_count", step_count)
+    return scale * generator(rng).standard_normal(shape)
 
 
 @dataclass(frozen=True, slots=True)

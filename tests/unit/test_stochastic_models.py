@@ -65,6 +65,7 @@ def test_schemes_agree_where_the_noise_is_additive():
     (lambda: gbm_paths(1.0, 0.1, 0.1, [1.0, 0.5], 1, rng()), "ascending, was 0.5 at index 1"),
     (lambda: gbm_paths(1.0, 0.1, 0.1, [1.0], 0, rng()), "path_count must be 1 or more, was 0"),
     (lambda: gbm_paths(1.0, 0.1, 0.1, [[1.0]], 1, rng()), "one-dimensional"),
+    (lambda: gbm_paths(1.0, 0.1, 0.1, [1.0], 1, None), "rng must be a numpy.random.Generator"),
     (lambda: gbm_estimate([1.0, 0.0, 2.0], 1.0), "prices must be above 0"),
     (lambda: GBM.paths(1.0, 1.0, np.zeros(3)), "increments must have shape"),
     (lambda: GBM.paths(1.0, 1.0, np.zeros((1, 2)), "heun"), "method must be euler or milstein"),
