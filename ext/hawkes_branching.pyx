@@ -204,3 +204,74 @@ def intensities(const double[::1] times, const int32_t[::1] marks, const double[
                     entry_move(one, beta[i, j], queries[q], False)
                     out[q, i] += alpha[i, j] * one.r + one.x
     free(e)
+
+
+cdef class ResidualState:
+    """Residuals and intensities of a running process, O(d) exponentials an event.
+
+    Parameters
+    ----------
+    mu, alpha, beta, left
+        As in `residuals`; kept, not copied.
+    """
+
+    cdef const double[::1] mu
+    cdef const double[:, ::1] alpha
+    cdef const double[:, ::1] beta
+    cdef entry_t[64] entries
+    cdef double[8] passed        # compensator since the component's last event, to `now`
+    cdef readonly double now
+
+    def __cinit__(self, const double[::1] mu, const double[:, ::1] alpha,
+                  const double[:, ::1] beta, const double[:, ::1] left):
+        cdef Py_ssize_t d = mu.shape[0], i, j
+        if not 1 <= d <= 8:
+            raise ValueError(f"mu must have 1 to 8 rates, had {d}")
+        self.mu, self.alpha, self.beta, self.now = mu, alpha, beta, 0.0
+        for i in range(d):
+            self.passed[i] = 0.0
+            for j in range(d):
+                self.entries[i * d + j] = entry_t(0.0, 0.0, 0.0, left[i, j], 0.0)
+
+    # hot: begin
+    cdef void _move(self, double t) noexcept nogil:
+        cdef Py_ssize_t d = self.mu.shape[0], i, j
+        cdef double r, x
+        cdef entry_t* one
+        for i in range(d):
+            self.passed[i] += self.mu[i] * (t - self.now)
+            for j in range(d):
+                one = &self.entries[i * d + j]
+                r, x = one.r, one.x
+                entry_move(one, self.beta[i, j], t, False)
+                self.passed[i] += (self.alpha[i, j] * (r - one.r) + (x - one.x)) / self.beta[i, j]
+        self.now = t
+    # hot: end
+
+    def event(self, double t, int32_t mark):
+        """Take an event not before the last one; its residual, Exp(1) under the model."""
+        cdef Py_ssize_t d = self.mu.shape[0], i
+        cdef double residual
+        if not (t >= self.now and 0 <= mark < d):
+            raise ValueError(f"an event needs a time of at least {self.now:.9g} and a mark of 0 "
+                             f"to {d - 1}, had {t:.9g} and {mark}")
+        self._move(t)
+        residual = self.passed[mark]
+        self.passed[mark] = 0.0
+        for i in range(d):
+            self.entries[i * d + mark].r += 1.0
+        return residual
+
+    def rates(self, double t):
+        """Intensities just after the last event or at `t`, whichever is later, a list."""
+        cdef Py_ssize_t d = self.mu.shape[0], i, j
+        if t > self.now:
+            self._move(t)
+        found = []
+        for i in range(d):
+            rate = self.mu[i]
+            for j in range(d):
+                rate += (self.alpha[i, j] * self.entries[i * d + j].r
+                         + self.entries[i * d + j].x)
+            found.append(rate)
+        return found
