@@ -1,15 +1,19 @@
 """Hawkes processes: events that make more events likely, fitted, simulated and checked."""
 
 from dreammaker.hawkes.baseline import PiecewiseConstantBaseline
+from dreammaker.hawkes.diagnostics import GoodnessOfFit, goodness_of_fit, residual_tests
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.events import resolve_ties
+from dreammaker.hawkes.flow import OrderFlow, order_flow_times
 from dreammaker.hawkes.kernels import (
     ExponentialKernel,
     Kernel,
     PowerLawKernel,
     SumExponentialKernel,
 )
+from dreammaker.hawkes.monitor import Drift, ResidualMonitor
 from dreammaker.hawkes.multivariate import MultivariateHawkes
+from dreammaker.hawkes.online import load_parameters, refit, save_parameters, warm_start
 from dreammaker.hawkes.parameters import HawkesParameters
 from dreammaker.hawkes.simulation import (
     simulate_exponential,
@@ -20,18 +24,29 @@ from dreammaker.hawkes.simulation import (
 from dreammaker.hawkes.univariate import UnivariateHawkes
 
 __all__ = [
+    "Drift",
     "ExponentialKernel",
+    "GoodnessOfFit",
     "HawkesError",
     "HawkesParameters",
     "Kernel",
     "MultivariateHawkes",
+    "OrderFlow",
     "PiecewiseConstantBaseline",
     "PowerLawKernel",
+    "ResidualMonitor",
     "SumExponentialKernel",
     "UnivariateHawkes",
+    "goodness_of_fit",
+    "load_parameters",
+    "order_flow_times",
+    "refit",
+    "residual_tests",
     "resolve_ties",
+    "save_parameters",
     "simulate_exponential",
     "simulate_multivariate",
     "simulate_power_law",
     "simulate_sum_exponential",
+    "warm_start",
 ]
