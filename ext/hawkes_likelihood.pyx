@@ -38,6 +38,7 @@ def simd_level(limit=None):
     return level
 
 
+# hot: begin
 cdef void state_clear(dm_hawkes_state* state) noexcept nogil:
     state.time = 0.0
     state.a = -1.0
@@ -151,6 +152,8 @@ cdef void exp_piece(const double* t, int64_t count, dm_hawkes_state* state, doub
         exp_scalar(t, count, state, mu, alpha, beta, DM_EM, sums)
     else:
         exp_scalar(t, count, state, mu, alpha, beta, DM_CURVATURE, sums)
+
+# hot: end
 
 
 def exponential_sums(const double[::1] times, double duration, const double[::1] mu,

@@ -26,6 +26,7 @@ cdef struct fold_t:
     double log_rates
 
 
+# hot: begin
 cdef inline void fold_event(fold_t* f, double rate, double* piece, bint full) noexcept nogil:
     # `piece` belongs to the base rate: 1 / rate, 1 / rate^2, then first / rate^2.
     cdef int64_t i, j
@@ -133,6 +134,8 @@ cdef inline void power_derivatives(fold_t* f, double alpha, double f0, double fb
     f.second[4] = alpha * fbb
     f.second[5] = -alpha * fbp
     f.second[8] = alpha * fpp
+
+# hot: end
 
 
 def _scratch(Py_ssize_t count, Py_ssize_t pieces):

@@ -175,6 +175,7 @@ def power_sweep(window: Window, mu: Floats, alpha: float, beta: float, p: float,
 
 
 def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floats, *,
+        lower: Floats | float = -600.0, upper: Floats | float = 600.0,
         tolerance: float = 1e-7, max_sweeps: int = 3000) -> Course:
     """Sweep until the coordinates stand still.
 
@@ -185,6 +186,8 @@ def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floa
         point may not be less likely.
     start : array of float64, shape (q,)
         Logarithms of the parameters.
+    lower, upper : array of float64, shape (q,), or float
+        Bounds that an extrapolation keeps to.
     tolerance : float
         Largest change of a coordinate in a sweep that counts as standing still.
     max_sweeps : int
@@ -208,7 +211,7 @@ def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floa
             first_value, second, first_bound = sweep(first, False)
             sweeps += 2
         history.append(first_value)
-        trial = _extrapolated(x, first, second)
+        trial = np.clip(_extrapolated(x, first, second), lower, upper)
         trial_value, trial_onward, trial_bound = sweep(trial, False)
         sweeps += 1
         if np.isfinite(trial_value) and trial_value >= first_value - _noise(first_value):

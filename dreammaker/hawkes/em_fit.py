@@ -53,8 +53,8 @@ def em_exponentials(window: Window, kernel: Floats, left: Floats, fixed: Floats 
             parts = [done.mu, done.alphas] + ([done.betas] if fixed is None else [])
             return done.log_likelihood, problem.to_x(np.concatenate(parts)), done.bound
 
-        return problem, run(sweep, problem.to_x(start), tolerance=tolerance,
-                            max_sweeps=max_sweeps)
+        return problem, run(sweep, problem.to_x(start), lower=problem.lower,
+                            upper=problem.upper, tolerance=tolerance, max_sweeps=max_sweeps)
 
     if window.times.size > 4 * WARM_EVENTS:
         part = fitting.head(window, WARM_EVENTS)
@@ -73,8 +73,8 @@ def em_power_law(window: Window, given: Kernel | None, *, tolerance: float,
     for _ in range(4):
         nodes = fitting.mixture_nodes(float(kernel[2]), float(kernel[1]) * window.duration)[0]
         problem = power_problem(window, nodes)
-        course = run(_power_map(problem, nodes), problem.to_x(start), tolerance=tolerance,
-                     max_sweeps=max_sweeps)
+        course = run(_power_map(problem, nodes), problem.to_x(start), lower=problem.lower,
+                     upper=problem.upper, tolerance=tolerance, max_sweeps=max_sweeps)
         start = problem.to_raw(course.x)
         kernel = start[window.pieces:]
         error = fitting.mixture_error(nodes, float(kernel[2]),
