@@ -93,21 +93,7 @@ def fit_fill_intensity(distances: ArrayLike, fill_counts: ArrayLike,
                          f"{len(np.unique(x[n > 0]))}")
     centre = float((x * n).sum() / n.sum())
     z = x - centre
-    reach = float(np.abs(z).max())
-    # Newton's method on (ln A at the centre, k); the log-likelihood is concave.
-    level, decay = log(n.sum() / time.sum()), 0.0
-    for _ in range(_MAX_STEPS):
-        mean = time * np.exp(np.minimum(level - decay * z, 700.0))
-        gradient = np.array([(n - mean).sum(), -((n - mean) * z).sum()])
-        curvature = np.array([[mean.sum(), -(mean * z).sum()],
-                              [-(mean * z).sum(), (mean * z * z).sum()]])
-        step = np.linalg.solve(curvature, gradient)
-        # Long steps are cut: far from the optimum the exponential overshoots.
-        size = abs(float(step[0])) + abs(float(step[1])) * reach
-        step = step * min(1.0, 2.0 / max(size, 1e-300))
-        level, decay = level + float(step[0]), decay + float(step[1])
-        if size < 1e-13:
-            break
+    level, decay = _newton(z, n, time)
     mean = time * np.exp(level - decay * z)
     covariance = np.linalg.inv(np.array([[mean.sum(), -(mean * z).sum()],
                                          [-(mean * z).sum(), (mean * z * z).sum()]]))
@@ -119,6 +105,32 @@ def fit_fill_intensity(distances: ArrayLike, fill_counts: ArrayLike,
     return FillIntensity(intensity, decay, intensity * sqrt(float(variance)),
                          sqrt(float(covariance[1, 1])),
                          float((n * np.log(mean) - mean).sum()), deviance, len(x) - 2)
+
+
+def _newton(z: Floats, n: Floats, time: Floats) -> tuple[float, float]:
+    """Maximum of the concave log-likelihood in (ln A at z = 0, k), steps halved at need."""
+    def likelihood(level: float, decay: float) -> float:
+        rate = level - decay * z
+        return float((n * rate - time * np.exp(np.minimum(rate, 700.0))).sum())
+
+    level, decay = log(n.sum() / time.sum()), 0.0
+    value, reach = likelihood(level, decay), float(np.abs(z).max())
+    for _ in range(_MAX_STEPS):
+        mean = time * np.exp(np.minimum(level - decay * z, 700.0))
+        gradient = np.array([(n - mean).sum(), -((n - mean) * z).sum()])
+        curvature = np.array([[mean.sum(), -(mean * z).sum()],
+                              [-(mean * z).sum(), (mean * z * z).sum()]])
+        step = np.linalg.solve(curvature, gradient)
+        size = abs(float(step[0])) + abs(float(step[1])) * reach
+        # Near the optimum rounding hides any gain; there the full step is right.
+        while size > 1e-6 and not likelihood(level + step[0], decay + step[1]) > value:
+            step, size = 0.5 * step, 0.5 * size
+        level, decay = level + float(step[0]), decay + float(step[1])
+        value = likelihood(level, decay)
+        if size < 1e-12:
+            return level, decay
+    raise ValueError("fill_counts do not determine a rate: Newton's method found no optimum in "
+                     f"{_MAX_STEPS} steps")
 
 
 def fit_trade_reach(reaches: ArrayLike, duration: float, step: float) -> FillIntensity:

@@ -191,6 +191,18 @@ def test_quotes_refuse(build, message):
         build()
 
 
+@pytest.mark.parametrize(("x", "n", "time"), [
+    ([0.0, 1.0, 50.0], [100_000, 1, 0], [1.0, 1.0, 1e6]),
+    ([0.0, 1.0], [1, 100_000], [1e6, 1.0]),
+    ([0.0, 1e-4, 30.0, 31.0], [3, 2, 5, 1], [1e-3, 1e-3, 1e5, 10.0])])
+def test_fill_intensity_converges_from_far(x, n, time):
+    fit = fit_fill_intensity(x, n, time)
+    x, n = np.array(x), np.array(n)
+    mean = np.array(time) * fit.intensity * np.exp(-fit.decay * x)
+    assert (n - mean).sum() == pytest.approx(0.0, abs=1e-6 * n.sum())
+    assert ((n - mean) * x).sum() == pytest.approx(0.0, abs=1e-6 * (n * x).sum())
+
+
 def test_fill_intensity_solves_the_poisson_score():
     x = np.array([0.5, 1.0, 2.0, 4.0, 7.0])
     n, time = np.array([90, 61, 30, 8, 0]), np.array([10.0, 10.0, 12.0, 9.0, 20.0])
