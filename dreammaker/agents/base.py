@@ -154,7 +154,7 @@ class Agent:
         metrics, inbox, handlers, handled = self.metrics, self.inbox, self._handlers, 0
         metrics.last_step_ns = self.clock.now_ns
         for _ in range(len(inbox)):
-            if self.state is not AgentState.RUNNING:
+            if self.state is not _RUNNING:
                 # A handler paused or stopped its own agent.
                 break
             message = inbox.popleft()
