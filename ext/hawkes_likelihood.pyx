@@ -4,7 +4,7 @@ The recursions of Ozaki (1979) with their first two derivatives in the decay (FA
 Long streams run as eight stretches side by side, each warmed up until its memory is complete to
 rounding; short ones run one by one.
 """
-from libc.math cimport log
+from libc.math cimport HUGE_VAL, log
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -153,7 +153,66 @@ cdef void exp_piece(const double* t, int64_t count, dm_hawkes_state* state, doub
     else:
         exp_scalar(t, count, state, mu, alpha, beta, DM_CURVATURE, sums)
 
+
+
+cdef int64_t count_disorder(const double* t, int64_t n) noexcept nogil:
+    # Times below the one before; a NaN counts too, since it compares with nothing.
+    cdef int64_t i, wrong = 0
+    for i in range(1, n):
+        wrong += not (t[i] >= t[i - 1])
+    return wrong
+
+
+cdef double shortest_gap(const double* t, int64_t n, int64_t* ties) noexcept nogil:
+    cdef int64_t i, equal = 0
+    cdef double gap, least = HUGE_VAL
+    for i in range(1, n):
+        gap = t[i] - t[i - 1]
+        equal += gap == 0.0
+        gap = gap if gap > 0.0 else HUGE_VAL
+        least = gap if gap < least else least
+    ties[0] = equal
+    return least
 # hot: end
+
+
+def in_order(const double[::1] times, double duration):
+    """Whether times do not decrease and lie in [0, duration]; False if any is NaN.
+
+    Parameters
+    ----------
+    times : array of float64, shape (n,)
+    duration : float
+
+    Returns
+    -------
+    bool
+    """
+    cdef Py_ssize_t n = times.shape[0]
+    if n == 0:
+        return True
+    return bool(times[0] >= 0.0 and times[n - 1] <= duration
+                and count_disorder(&times[0], n) == 0)
+
+
+def gaps(const double[::1] times):
+    """Shortest time between events that do not coincide, and how many coincide with the one before.
+
+    Parameters
+    ----------
+    times : array of float64, shape (n,)
+        Sorted.
+
+    Returns
+    -------
+    tuple of (float, int)
+        The gap is infinite where there is none.
+    """
+    cdef int64_t ties = 0
+    cdef double least = HUGE_VAL
+    if times.shape[0]:
+        least = shortest_gap(&times[0], times.shape[0], &ties)
+    return least, ties
 
 
 def exponential_sums(const double[::1] times, double duration, const double[::1] mu,

@@ -120,8 +120,7 @@ def _parameters(ascent: Ascent, name: str, method: str, knots: Floats | None, in
     ratio = problem.branching(optimum.x).value
     bound = ((optimum.x <= problem.lower + NEAR_BOUND)
              | (optimum.x >= problem.upper - NEAR_BOUND))
-    errors, note = _standard_errors(problem, optimum.x, bound,
-                                    ascent.wanted_ratio is not None)
+    errors, note = _standard_errors(problem, optimum, bound, ascent.wanted_ratio is not None)
     values, shown = _named(raw, pieces, problem.groups, name), _named(
         errors[:-1], pieces, problem.groups, name)
     if fixed is not None:
@@ -165,9 +164,10 @@ def _verdict(ascent: Ascent, bound: NDArray[np.bool_], labels: list[str]) -> tup
     return optimum.converged, optimum.message
 
 
-def _standard_errors(problem: Problem, x: Floats, bound: NDArray[np.bool_],
+def _standard_errors(problem: Problem, optimum: Optimum, bound: NDArray[np.bool_],
                      held: bool) -> tuple[Floats, str]:
     """Of the raw parameters and, last, of the branching ratio; and why any of them is NaN."""
+    x = optimum.x
     q = x.size
     errors = np.full(q + 1, np.nan)
     if held:
@@ -176,8 +176,8 @@ def _standard_errors(problem: Problem, x: Floats, bound: NDArray[np.bool_],
     slope = np.exp(x)
     # The information in log coordinates is well scaled; at an optimum the gradient's part in it
     # is nothing but rounding, so it is left out.
-    information = -(problem.evaluate_raw(problem.to_raw(x), True).hessian
-                    * np.outer(slope, slope))[np.ix_(free, free)]
+    here = optimum.evaluation
+    information = -(here.hessian - np.diag(here.gradient))[np.ix_(free, free)]
     if not free.any() or not np.isfinite(information).all():
         return errors, "the observed information is not finite"
     values = np.linalg.eigvalsh(information)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dreammaker._ext.hawkes_likelihood import gaps, in_order
 from dreammaker.hawkes.errors import HawkesError
 
 Floats = NDArray[np.float64]
@@ -48,6 +49,8 @@ def check_events(events: ArrayLike, T: float) -> tuple[Floats, float]:
         raise HawkesError("event times must be numbers, in seconds") from None
     if times.ndim != 1 or np.ndim(events) != 1:
         raise HawkesError(f"event times must have one dimension, had shape {np.shape(events)}")
+    if in_order(times, duration):
+        return times, duration
     finite = np.isfinite(times)
     if not finite.all():
         where = int(np.argmin(finite))
@@ -58,16 +61,14 @@ def check_events(events: ArrayLike, T: float) -> tuple[Floats, float]:
         raise HawkesError(
             f"event times must not decrease, event {where} at {times[where]} s comes after "
             f"{times[where - 1]} s")
-    if times.size and (times[0] < 0.0 or times[-1] > duration):
-        raise HawkesError(
-            f"event times must lie in [0, T] = [0, {duration:g}], "
-            f"were {times[0]:g} to {times[-1]:g}")
-    return times, duration
+    raise HawkesError(
+        f"event times must lie in [0, T] = [0, {duration:g}], "
+        f"were {times[0]:g} to {times[-1]:g}")
 
 
 def tie_count(times: Floats) -> int:
     """Events that share their time with the one before."""
-    return int(np.count_nonzero(np.diff(times) == 0.0))
+    return gaps(times)[1]
 
 
 def resolve_ties(events: ArrayLike, method: str, *, resolution: float | None = None,

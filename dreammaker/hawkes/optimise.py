@@ -80,8 +80,7 @@ def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, 
         if found is None:
             return Optimum(x, here, held, iteration, promised < 1e-6 * (1.0 + abs(here.value)),
                            "no step along the gradient raises the log-likelihood any more")
-        x = found
-        here = objective(x, True)
+        x, here = found
     return Optimum(x, here, held, max_iterations, False,
                    f"still rising after {max_iterations} iterations")
 
@@ -99,13 +98,14 @@ def _newton_step(here: Evaluation, free: NDArray[np.bool_]) -> Floats:
 
 
 def _climb(objective: Objective, x: Floats, step: Floats, here: Evaluation, lower: Floats,
-           upper: Floats) -> Floats | None:
+           upper: Floats) -> tuple[Floats, Evaluation] | None:
     noise = 1e-15 * abs(here.value)
     for _ in range(HALVINGS):
         trial = np.clip(x + step, lower, upper)
         promised = float((trial - x) @ here.gradient)
-        value = objective(trial, False).value
-        if value >= here.value + SUFFICIENT_GAIN * promised - noise and (trial != x).any():
-            return trial
+        # With derivatives at once: the first trial is nearly always the one to stay.
+        there = objective(trial, True)
+        if there.value >= here.value + SUFFICIENT_GAIN * promised - noise and (trial != x).any():
+            return trial, there
         step = 0.5 * step
     return None

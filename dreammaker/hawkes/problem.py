@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker._ext.hawkes_likelihood import gaps
 from dreammaker.hawkes import likelihood
 from dreammaker.hawkes.likelihood import Evaluation, Window
 
@@ -98,24 +99,25 @@ class Problem:
 
 def smallest_gap(window: Window) -> float:
     """Shortest time between two events that do not coincide; T where there is none."""
-    gaps = np.diff(window.times)
-    gaps = gaps[gaps > 0.0]
-    return float(gaps.min()) if gaps.size else window.duration
+    return min(gaps(window.times)[0], window.duration)
 
 
-def _bounds(window: Window, kernel: list[tuple[float, float]]) -> tuple[Floats, Floats]:
-    most = max(window.times.size, 1) / smallest_gap(window) * 1e3
-    pairs = [(LEAST_EXPECTED / length, most) for length in window.lengths] + kernel
-    low, high = np.log(np.array(pairs)).T
+def _bounds(window: Window, kernel: Callable[[float, float], list[tuple[float, float]]]
+            ) -> tuple[Floats, Floats]:
+    """Bounds of the coordinates; `kernel` makes its own of T and the smallest gap."""
+    gap = smallest_gap(window)
+    pairs = [(LEAST_EXPECTED / length, max(window.times.size, 1) / gap * 1e3)
+             for length in window.lengths]
+    low, high = np.log(np.array(pairs + kernel(window.duration, gap))).T
     return low, high
 
 
-def _decay_bounds(window: Window) -> tuple[float, float]:
-    return LEAST_DECAY / window.duration, MOST_DECAY / smallest_gap(window)
+def _jump(T: float, gap: float) -> tuple[float, float]:
+    return LEAST_EXPECTED / T, MOST_DECAY**2 / gap
 
 
-def _jump_bounds(window: Window) -> tuple[float, float]:
-    return LEAST_EXPECTED / window.duration, MOST_DECAY**2 / smallest_gap(window)
+def _decay(T: float, gap: float) -> tuple[float, float]:
+    return LEAST_DECAY / T, MOST_DECAY / gap
 
 
 def exponential_problem(window: Window) -> Problem:
@@ -126,7 +128,7 @@ def exponential_problem(window: Window) -> Problem:
     j = window.pieces
     form = np.zeros((1, j + 2))
     form[0, j:] = 1.0, -1.0
-    low, high = _bounds(window, [_jump_bounds(window), _decay_bounds(window)])
+    low, high = _bounds(window, lambda T, gap: [_jump(T, gap), _decay(T, gap)])
     return Problem(window, "exponential", raw, (("alpha", 1), ("beta", 1)), np.zeros(j + 2), form,
                    np.zeros(1), low, high)
 
@@ -146,15 +148,14 @@ def sum_problem(window: Window, left: Floats, fixed: Floats | None = None,
     forms = np.zeros((m, j + free))
     forms[:, j:j + m] = np.eye(m)
     offsets = np.zeros(m)
-    bounds = [_jump_bounds(window)] * m
     groups: tuple[tuple[str, int], ...] = (("alpha", m),)
     if fixed is None:
         forms[:, j + m:] = -np.eye(m)
-        bounds += [_decay_bounds(window)] * m
         groups += (("beta", m),)
     else:
         offsets = -np.log(fixed)
-    low, high = _bounds(window, bounds)
+    low, high = _bounds(
+        window, lambda T, gap: [_jump(T, gap)] * m + [_decay(T, gap)] * (free - m))
     return Problem(window, name, raw, groups, np.zeros(j + free), forms, offsets, low, high)
 
 
@@ -170,7 +171,7 @@ def power_problem(window: Window, nodes: Floats | None) -> Problem:
     shift, form = np.zeros(j + 3), np.zeros((1, j + 3))
     shift[-1] = 1.0
     form[0, j:] = 1.0, -1.0, -1.0
-    low, high = _bounds(window, [_jump_bounds(window), _decay_bounds(window),
-                                 (LEAST_EXCESS, MOST_EXCESS)])
+    low, high = _bounds(
+        window, lambda T, gap: [_jump(T, gap), _decay(T, gap), (LEAST_EXCESS, MOST_EXCESS)])
     return Problem(window, "power_law", raw, (("alpha", 1), ("beta", 1), ("p", 1)), shift, form,
                    np.zeros(1), low, high)

@@ -1,5 +1,7 @@
 """The Hawkes process of one type as its definition says: double sums, and quadrature."""
 
+import itertools
+
 import numpy as np
 
 
@@ -37,7 +39,7 @@ def compensator(events, T, phi, knots, rates, left=(), betas=(), nodes=40):
     cuts = sorted({0.0, T, *(k for k in knots if 0.0 < k < T), *(e for e in events if e < T)})
     x, w = np.polynomial.legendre.leggauss(nodes)
     total = 0.0
-    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+    for a, b in itertools.pairwise(cuts):
         count = int(np.searchsorted(events, a, side="right"))
         middle, half = 0.5 * (a + b), 0.5 * (b - a)
         total += half * sum(
