@@ -114,6 +114,15 @@ static void dm_exp_block(double* x, int64_t count, int level)
         dm_exp_block_base(x, count);
 }
 
+static int dm_disorder(const double* t, int64_t count, int level)
+{
+    if (level == 2)
+        return dm_disorder_avx512(t, count);
+    if (level == 1)
+        return dm_disorder_avx2(t, count);
+    return dm_disorder_base(t, count);
+}
+
 static void dm_hawkes_lanes(const double* t, int64_t length, dm_hawkes_state* states, double mu,
                             double alpha, double beta, int mode, dm_hawkes_sums* sums, int level)
 {
@@ -132,6 +141,12 @@ static void dm_exp_block(double* x, int64_t count, int level)
 {
     (void)level;
     dm_exp_block_base(x, count);
+}
+
+static int dm_disorder(const double* t, int64_t count, int level)
+{
+    (void)level;
+    return dm_disorder_base(t, count);
 }
 
 static void dm_hawkes_lanes(const double* t, int64_t length, dm_hawkes_state* states, double mu,
@@ -153,6 +168,16 @@ static void dm_exp_block(double* x, int64_t count, int level)
     (void)level;
     for (i = 0; i < count; i++)
         x[i] = dm_exp_near(x[i]);
+}
+
+static int dm_disorder(const double* t, int64_t count, int level)
+{
+    int64_t i;
+    int wrong = 0;
+    (void)level;
+    for (i = 1; i < count; i++)
+        wrong |= !(t[i] >= t[i - 1]);
+    return wrong;
 }
 
 static void dm_hawkes_lanes(const double* t, int64_t length, dm_hawkes_state* states, double mu,

@@ -31,6 +31,25 @@ DM_TARGET static void DM_NAME(dm_exp_block)(double* x, int64_t count)
         x[i] = dm_exp_near(x[i]);
 }
 
+/* Whether any time is below the one before; a NaN is, since it compares with nothing. */
+DM_TARGET static int DM_NAME(dm_disorder)(const double* t, int64_t count)
+{
+    int64_t i;
+    int lane, wrong = 0;
+    DM_NAME(dm_vd) before, after;
+    DM_NAME(dm_vu) bad = { 0 };
+    for (i = 1; i + DM_WIDTH <= count; i += DM_WIDTH) {
+        memcpy(&before, t + i - 1, sizeof(before));
+        memcpy(&after, t + i, sizeof(after));
+        bad |= ~(DM_NAME(dm_vu))(after >= before);
+    }
+    for (lane = 0; lane < DM_WIDTH; lane++)
+        wrong |= bad[lane] != 0;
+    for (; i < count; i++)
+        wrong |= !(t[i] >= t[i - 1]);
+    return wrong;
+}
+
 typedef struct {
     DM_NAME(dm_vd) time, a, b, c;
     DM_NAME(dm_vd) product;                     /* of the rates, as mantissa and exponent */

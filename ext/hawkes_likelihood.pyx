@@ -155,14 +155,6 @@ cdef void exp_piece(const double* t, int64_t count, dm_hawkes_state* state, doub
 
 
 
-cdef int64_t count_disorder(const double* t, int64_t n) noexcept nogil:
-    # Times below the one before; a NaN counts too, since it compares with nothing.
-    cdef int64_t i, wrong = 0
-    for i in range(1, n):
-        wrong += not (t[i] >= t[i - 1])
-    return wrong
-
-
 cdef double shortest_gap(const double* t, int64_t n, int64_t* ties) noexcept nogil:
     cdef int64_t i, equal = 0
     cdef double gap, least = HUGE_VAL
@@ -192,7 +184,7 @@ def in_order(const double[::1] times, double duration):
     if n == 0:
         return True
     return bool(times[0] >= 0.0 and times[n - 1] <= duration
-                and count_disorder(&times[0], n) == 0)
+                and not dm_disorder(&times[0], n, level))
 
 
 def gaps(const double[::1] times):

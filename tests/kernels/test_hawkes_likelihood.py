@@ -217,3 +217,24 @@ def test_foreign_exchange_times_when_evaluated_then_published(market_data):
     value = likelihood.exponential(window, np.array([5.0]), 3.0, 10.0, False).value
     assert value == pytest.approx(-3628302.7661192594, rel=1e-12)
     assert value == pytest.approx(-3628302.76612111987, rel=1e-14)
+
+
+def test_order_when_one_time_is_wrong_then_found_at_every_place(levels):
+    times = np.sort(np.random.default_rng(2).uniform(0.0, 10.0, 37))
+    for level in levels:
+        hawkes_likelihood.simd_level(level)
+        assert hawkes_likelihood.in_order(times, 10.0)
+        assert hawkes_likelihood.in_order(np.array([1.0, 1.0]), 1.0)
+        assert not hawkes_likelihood.in_order(times, float(times[-1]) - 1e-9)
+        assert not hawkes_likelihood.in_order(times - times[0] - 1e-9, 10.0)
+        for place in range(times.size):
+            for wrong in (np.nan, -1.0, 11.0):
+                bad = times.copy()
+                bad[place] = wrong
+                assert not hawkes_likelihood.in_order(bad, 10.0), (level, place, wrong)
+
+
+def test_gaps_when_some_coincide_then_the_shortest_of_the_others():
+    assert hawkes_likelihood.gaps(np.array([1.0, 1.0, 1.5, 1.75, 1.75, 3.0])) == (0.25, 2)
+    assert hawkes_likelihood.gaps(np.array([1.0, 1.0])) == (np.inf, 1)
+    assert hawkes_likelihood.gaps(np.empty(0)) == (np.inf, 0)
