@@ -124,10 +124,10 @@ def order_flow_times(log: EventLog, kinds: Iterable[str] = ("buy", "sell"), *,
     stamps = {name: session.times[masks[name]] - session.start_ns for name in wanted}
     flow = OrderFlow()
     flow.start_ns, flow.ties, flow.unsigned = session.start_ns, ties, int(unsigned.sum())
-    flow.duration = (session.end_ns - session.start_ns) * 1e-9
+    flow.duration = (session.end_ns - session.start_ns) / 1e9
     flow.tied = {name: int((np.diff(times) == 0).sum()) for name, times in stamps.items()}
     step = _clock_step(log.events["exch_ns"])
-    flow.resolution = step * 1e-9
+    flow.resolution = step / 1e9
     if ties == "spread" and rng is not None:
         stamps_seconds = _spread(stamps, step, rng)
         flow.update({name: np.minimum(times, flow.duration)
@@ -135,7 +135,7 @@ def order_flow_times(log: EventLog, kinds: Iterable[str] = ("buy", "sell"), *,
     else:
         for name, times in stamps.items():
             flow[name] = np.asarray(np.unique(times) if ties == "merge" else times,
-                                    np.float64) * 1e-9
+                                    np.float64) / 1e9
     return flow
 
 
@@ -260,5 +260,5 @@ def _spread(stamps: dict[str, Int64s], step: int, rng: np.random.Generator) -> d
         tied = np.isin(times, shared)
         seconds = times.astype(np.float64)
         seconds[tied] += step * rng.random(int(tied.sum()))
-        result[name] = np.sort(seconds) * 1e-9
+        result[name] = np.sort(seconds) / 1e9
     return result
