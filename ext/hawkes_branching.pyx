@@ -236,15 +236,17 @@ cdef class ResidualState:
     # hot: begin
     cdef void _move(self, double t) noexcept nogil:
         cdef Py_ssize_t d = self.mu.shape[0], i, j
-        cdef double r, x
+        cdef double r, x, passed
         cdef entry_t* one
         for i in range(d):
-            self.passed[i] += self.mu[i] * (t - self.now)
+            passed = self.mu[i] * (t - self.now)
             for j in range(d):
                 one = &self.entries[i * d + j]
                 r, x = one.r, one.x
                 entry_move(one, self.beta[i, j], t, False)
-                self.passed[i] += (self.alpha[i, j] * (r - one.r) + (x - one.x)) / self.beta[i, j]
+                passed += (self.alpha[i, j] * (r - one.r) + (x - one.x)) / self.beta[i, j]
+            # Written out: with None checks on, Cython refuses += on a member here.
+            self.passed[i] = self.passed[i] + passed
         self.now = t
     # hot: end
 

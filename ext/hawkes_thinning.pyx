@@ -74,6 +74,7 @@ cdef class ThinningSampler:
         return written
 
     # hot: begin
+    # Members are written out (x = x + 1): with None checks on, Cython refuses += here.
     cdef void _move(self, double to) noexcept nogil:
         cdef double elapsed = to - self.now
         cdef Py_ssize_t i
@@ -102,7 +103,7 @@ cdef class ThinningSampler:
                 candidate = self.now + ziggurat_exponential(&self.ziggurat, &self.rng) / bound
             if candidate >= self.knots[self.segment + 1]:
                 # Base rates change here: a memoryless wait may begin anew.
-                self.segment += 1
+                self.segment = self.segment + 1
                 if self.segment == self.base.shape[0]:
                     self.finished = True
                 else:
@@ -363,9 +364,9 @@ cdef class PowerLawClusters:
         if self.parent < 0:
             self.parent = 0
         while self.parent < count and count < capacity:
-            self.gone += ziggurat_exponential(&self.ziggurat, &self.rng)
+            self.gone = self.gone + ziggurat_exponential(&self.ziggurat, &self.rng)
             if self.gone >= self.ratio:
-                self.parent += 1
+                self.parent = self.parent + 1
                 self.gone = 0.0
                 continue
             # The share of the kernel's mass beyond the delay is uniform in (0, 1].
