@@ -54,11 +54,29 @@ def hawkes(times, T, mu, ratio, decay, runs):
                     "estimates": [float(np.ravel(values[k])[0]) for k in ("mu", "alpha", "beta")]}}
 
 
+def tick(times, T, mu, ratio, decay, runs):
+    from tick.hawkes import ModelHawkesExpKernLogLik
+
+    point = np.array([mu, ratio])
+
+    def built():
+        model = ModelHawkesExpKernLogLik(decay, n_threads=1)
+        model.fit([times], end_times=T)
+        return model, model.loss(point)
+
+    # Its loss is a mean an event and integrates lambda - 1: T is added back.
+    seconds, (model, loss) = best(built, runs)
+    again, _ = best(lambda: model.loss(point), runs)
+    value = float(-loss * times.size - T)
+    return {"log-likelihood": {"seconds": seconds, "log_likelihood": value},
+            "log-likelihood, decay fixed before": {"seconds": again, "log_likelihood": value}}
+
+
 def main():
     warnings.simplefilter("ignore")
     name, path = sys.argv[1:3]
     T, mu, ratio, decay = (float(v) for v in sys.argv[3:7])
-    result = {"hawkeslib": hawkeslib, "hawkes": hawkes}[name](
+    result = {"hawkeslib": hawkeslib, "hawkes": hawkes, "tick": tick}[name](
         np.load(path), T, mu, ratio, decay, int(sys.argv[7]))
     print(json.dumps(result))
 

@@ -18,7 +18,7 @@ PEERS = {
                   ["hawkeslib==0.2.2"]),
     "hawkes": (["numpy<2", "cython<3", "setuptools<70", "wheel", "scipy<1.14", "pandas<2.3",
                 "matplotlib"], ["Hawkes==1.0"]),
-    "tick": (["numpy<2", "setuptools<70", "numpydoc", "six", "tick"], []),
+    "tick": (["numpydoc", "six", "tick==0.8.0.1"], []),
 }
 
 
