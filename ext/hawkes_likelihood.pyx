@@ -154,7 +154,6 @@ cdef void exp_piece(const double* t, int64_t count, dm_hawkes_state* state, doub
         exp_scalar(t, count, state, mu, alpha, beta, DM_CURVATURE, sums)
 
 
-
 cdef double shortest_gap(const double* t, int64_t n, int64_t* ties) noexcept nogil:
     cdef int64_t i, equal = 0
     cdef double gap, least = HUGE_VAL
