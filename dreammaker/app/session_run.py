@@ -58,7 +58,8 @@ def run_session(config: SystemConfig, console: Console, *, as_json: bool = False
             "folder": str(folder), "mode": config.run.mode, "symbol": symbol,
             "origin": source.origin,
             "topology": session.coordinator.topology().splitlines()}})
-        with SessionProgress(console, source) as progress, _stop_on_interrupt(session):
+        with SessionProgress(console, source) as progress, \
+                _stop_on_interrupt(session) as interrupt:
             result = session.run(progress.update)
         _log.info("session ends", extra={"fields": {
             "journal_hash": result.digests["journal"], "net_micros": result.summary["net_micros"],
@@ -74,6 +75,8 @@ def run_session(config: SystemConfig, console: Console, *, as_json: bool = False
         print(json.dumps({**result.summary, "folder": str(folder)}, indent=1, sort_keys=True))
     else:
         show_summary(console, result.summary, folder, source.feed.instrument.currency, with_report)
+        if interrupt.asked:
+            console.print("interrupted: the session ended early and in good order")
     if result.summary["stopped_by"]:
         raise DreamMakerError(f"the loop had to stop: {result.summary['stopped_by']} "
                               f"(see {folder / 'dreammaker.log'})")
@@ -120,14 +123,14 @@ class _stop_on_interrupt:  # noqa: N801
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._asked = False
+        self.asked = False
         self._previous: dict[int, Any] = {}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_stop_on_interrupt":
         def stop(number: int, frame: FrameType | None) -> None:
-            if self._asked:
+            if self.asked:
                 raise KeyboardInterrupt
-            self._asked = True
+            self.asked = True
             self._session.loop.commands.append(LoopCommand.STOP)
 
         # Windows sends SIGBREAK to a console program that is to end, other systems SIGTERM.
@@ -136,6 +139,7 @@ class _stop_on_interrupt:  # noqa: N801
                 # Outside the main thread interrupts are somebody else's.
                 with suppress(ValueError):
                     self._previous[number] = signal.signal(number, stop)
+        return self
 
     def __exit__(self, *details: object) -> None:
         for number, handler in self._previous.items():

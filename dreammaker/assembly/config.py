@@ -51,6 +51,7 @@ class InstrumentConfig:
     Parameters
     ----------
     symbol : str
+        Of a simulated session; a replay trades ``backtest.symbol``.
     tick_size : float, optional
         Points.
     tick_value : float, optional

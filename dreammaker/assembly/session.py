@@ -151,7 +151,7 @@ class Session:
     def _summary(self, journal_hash: str) -> dict[str, Any]:
         ledger, market, gate = self.context.ledger, self.context.market, self.context.gate
         position = ledger.position
-        mid = market.mid_half_ticks
+        mid = market.sound_mid_half_ticks
         return {
             "symbol": self.source.feed.instrument.symbol,
             "mode": self.config.run.mode,

@@ -41,6 +41,8 @@ class MarketView:
     bid_ticks, ask_ticks, bid_qty, ask_qty, last_trade_ticks : int
     book_ok : bool
         Two-sided and not crossed or locked.
+    sound_mid_half_ticks : int
+        Bid plus ask of the last row whose book was; 0 before the first. What open lots are worth.
     row_time_ns : int
         Local time of the present row.
     event_count : int
@@ -56,6 +58,7 @@ class MarketView:
         self.bid_qty = self.ask_qty = -1
         self.trade_flow_10s = self.session_volume = 0
         self.book_ok = False
+        self.sound_mid_half_ticks = 0
         self.row_time_ns = self.row_exch_ns = 0
         self.event_count = 0
         self.phase = Phase.CONTINUOUS
@@ -125,6 +128,8 @@ class MarketView:
         self.trade_flow_10s = int(rows.trade_flow_10s[index])
         self.session_volume = int(rows.session_volume[index])
         self.book_ok = bool(rows.book_ok[index])
+        if self.book_ok:
+            self.sound_mid_half_ticks = self.bid_ticks + self.ask_ticks
         self.row_time_ns = int(rows.local_ns[index])
         self.row_exch_ns = int(rows.exch_ns[index])
         self.event_count = self._events_before + int(rows.event_index[index]) + 1

@@ -24,6 +24,8 @@ from dreammaker.store.session import read_json
 _POINTS_SHOWN = 4000
 _FAILURES_SHOWN = 5
 _WHOLE_MARKS = 10
+# What stands for an empty side of the book.
+_NO_BID, _NO_ASK = -2**31, 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class SessionCurve:
     time_ns : int64 array, shape (decisions,)
         Loop time.
     mid_points : float64 array
+        NaN where the book was empty on a side, locked or crossed.
     position_lots : int64 array
     net_micros : int64 array
         Realised and open result less fees.
@@ -90,7 +93,8 @@ def session_curve(decisions: NDArray[np.void], fills: Fills, tick_size: float,
     """Position and result at each decision, from fills and mids alone.
 
     It is computed from cash flows, independently of the ledger: net = cash from fills + position
-    at the mid - fees.
+    at the mid - fees. Where there is no mid, an open position is worth what it was at the last
+    one, as it is to the risk gate.
     """
     time_ns = decisions["time_ns"]
     count = np.searchsorted(fills.time_ns, time_ns, side="right")
@@ -102,9 +106,13 @@ def session_curve(decisions: NDArray[np.void], fills: Fills, tick_size: float,
     position = running(signed)
     cash = -running(signed * fills.price_ticks) * tick_value_micros
     fees = running(fills.fee_micros)
-    half_ticks = decisions["bid_ticks"] + decisions["ask_ticks"]
-    net = cash + position * half_ticks * tick_value_micros // 2 - fees
-    return SessionCurve(time_ns.copy(), half_ticks * (tick_size / 2), position, net, fees)
+    bid, ask = decisions["bid_ticks"], decisions["ask_ticks"]
+    sound = (bid > _NO_BID) & (ask < _NO_ASK) & (bid < ask)
+    half_ticks = np.where(sound, bid + ask, 0)
+    last_sound = np.maximum.accumulate(np.where(sound, np.arange(len(sound)), 0))
+    net = cash + position * half_ticks[last_sound] * tick_value_micros // 2 - fees
+    mid = np.where(sound, half_ticks * (tick_size / 2), np.nan)
+    return SessionCurve(time_ns.copy(), mid, position, net, fees)
 
 
 def round_trips_micros(fills: Fills, tick_value_micros: int) -> NDArray[np.int64]:
@@ -203,7 +211,8 @@ def _failure_rows(failures: list[list[Any]]) -> list[tuple[str, str]]:
 def _decision_rows(summary: dict[str, Any], journal: NDArray[np.void]) -> list[tuple[str, str]]:
     words = {"NONE": "acted on, or closed", "NO_PROPOSAL": "left things as they were",
              "NO_CONSENSUS": "voted down", "NO_VOTES": "nobody voted",
-             "AGENT_NOT_RUNNING": "no model was running"}
+             "AGENT_NOT_RUNNING": "no model was running",
+             "STOOD_DOWN": "proposed after risk had stood down"}
     rows = [(words.get(name, name.lower()), f"{count:,}")
             for name, count in summary["decisions"].items()]
     denied = journal[journal["kind"] == Entry.DENIED]
@@ -227,7 +236,10 @@ def _origin_rows(identity: dict[str, Any], summary: dict[str, Any]) -> list[tupl
 
 def _assumptions(identity: dict[str, Any]) -> str:
     exchange, source = identity["config"]["exchange"], identity["source"]
+    currency = identity["instrument"]["currency"]
     fee = identity["instrument"]["fee_micros_per_lot"] / 1e6
+    fees = (f"Fees are {currency} {fee:g} a lot and side" if fee else
+            "No fee is known for this instrument and none is taken (set instrument.fee_per_lot)")
     depth = (f"The source shows {source['depth_levels']} price levels a side."
              if source["depth_levels"] else
              "The source shows no sizes: every price is taken to hold "
@@ -235,9 +247,9 @@ def _assumptions(identity: dict[str, Any]) -> str:
     return (f"<p>Orders take {exchange['entry_latency_ms']:g} ms to the venue and "
             f"{exchange['response_latency_ms']:g} ms back (assumed). {depth} A resting order "
             "stands behind what was shown at its price; prints move it forward, and a print "
-            "through its price fills it. Our orders do not change what others do. Fees are "
-            f"{identity['instrument']['currency']} {fee:g} a lot and side; taxes and margin are "
-            "not included. One day says nothing about the next.</p>")
+            "through its price fills it. Our orders do not change what others do. "
+            f"{html.escape(fees)}; taxes and margin are not included. One day says nothing about "
+            "the next.</p>")
 
 
 def _figure(curve: SessionCurve, fills: Fills, instrument: dict[str, Any]) -> str:

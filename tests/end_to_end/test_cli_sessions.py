@@ -88,7 +88,9 @@ def test_run_when_json_then_stdout_is_nothing_else(
         "decisions.arrow", "dreammaker.log", "events.arrow", "journal.arrow", "orders.sqlite",
         "report.html", "seal.json", "session.json", "summary.json"]
     lines = [json.loads(line) for line in (session / "dreammaker.log").read_text().splitlines()]
-    assert [line["message"] for line in lines] == ["session starts", "session ends"]
+    said = [line["message"] for line in lines]
+    assert (said[0], said[-1]) == ("session starts", "session ends")
+    assert said.count("filled") == summary["fills"]
 
 
 def test_replay_when_clean_then_says_so(finished: tuple[Path, dict[str, object]]) -> None:

@@ -58,6 +58,15 @@ def test_import_when_a_day_is_only_noise_then_it_is_not_in_the_archive(
     assert [day.day for day in EventStore(tmp_path / "d").days("WINZ26")] == [18, 19]
 
 
+def test_import_when_most_prices_are_off_the_grid_then_warned(
+        run, file: Path, tmp_path: Path) -> None:
+    file.write_text(GOOD.replace("130000", "130001").replace("130010", "130012"), newline="")
+    code, out, err = run("import", file, "--root", tmp_path / "d")
+    assert code == 0 and "Imported" in out
+    assert err.startswith("warning: 2 of ") and "grid of 5:" in err
+    assert run("import", file, "--root", tmp_path / "d", "--tick-size", "1")[2] == ""
+
+
 def test_import_when_json_then_one_object_with_quality(run, file: Path, tmp_path: Path) -> None:
     code, out, err = run("import", file, "--root", tmp_path / "d", "--json", "--symbol", "WINQ27",
                          "--day", "2026-11-19")

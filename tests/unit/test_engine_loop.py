@@ -273,6 +273,18 @@ def test_view_when_rows_are_not_revealed_then_not_seen() -> None:
         market.take(1)
 
 
+def test_view_when_the_book_is_lost_then_open_lots_are_worth_the_last_sound_mid() -> None:
+    market, events = MarketView(WIN, 27), records([10, 20, 30])
+    rows = Rows(events)
+    rows.book_ok[2] = 0
+    market.open_batch(events, rows, 0)  # type: ignore[arg-type]
+    market.reveal(3)
+    market.take(1)
+    assert market.sound_mid_half_ticks == market.mid_half_ticks == 2
+    market.take(2)
+    assert (market.mid_half_ticks, market.sound_mid_half_ticks) == (4, 2)
+
+
 def test_view_when_asked_for_data_age_then_by_what_had_arrived_across_batches() -> None:
     market = view([10, 20, 30])
     assert [market.data_age_ns(now) for now in (10, 19, 20, 45)] == [0, 9, 0, 15]

@@ -70,6 +70,28 @@ def test_curve_when_by_hand_then_cash_and_mid() -> None:
     assert curve.max_drawdown_micros == 0
 
 
+def test_curve_when_a_side_is_empty_or_crossed_then_worth_what_it_was_and_no_mid() -> None:
+    decisions = np.zeros(5, DECISION_DTYPE)
+    decisions["time_ns"] = [-1, 0, 5, 6, 7]
+    decisions["bid_ticks"] = [-2**31, 100, -2**31, 120, 100]
+    decisions["ask_ticks"] = [2**31 - 1, 101, 101, 110, 2**31 - 1]
+    curve = session_curve(decisions, fills((1, 2, 100)), 5.0, 100)
+    assert curve.net_micros.tolist() == [0, 90, 90, 90, 90]
+    assert np.isnan(curve.mid_points).tolist() == [True, False, True, True, True]
+    assert curve.max_drawdown_micros == 0
+
+
+def test_report_when_no_fee_is_known_then_said(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    session = json.loads((copy / "session.json").read_text())
+    assert "0.2561 a lot" in write_session_report(copy).read_text(encoding="utf-8")
+    session["identity"]["instrument"]["fee_micros_per_lot"] = 0
+    (copy / "session.json").write_text(json.dumps(session))
+    assert "No fee is known" in write_session_report(copy).read_text(encoding="utf-8")
+
+
 def test_report_when_written_then_whole_and_without_nan(folder: Path) -> None:
     text = write_session_report(folder).read_text(encoding="utf-8")
     own = re.sub(r"<script.*?</script>", "", text, flags=re.S)

@@ -1,6 +1,7 @@
 """``dreammaker import``: market data files into the archive."""
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,10 @@ Example: dreammaker import WINZ26_ticks.csv --symbol WINZ26 --root data
 Formats: MetaTrader 5 tick exports, MetaTrader bars, LOBSTER samples (the zip, or one of its two
 files). A day that is already in the archive is replaced. After an error nothing has changed.
 """
+
+
+# Single prints off the grid are known (hidden executions at a mid); this share of rows is not.
+_OFF_GRID_SUSPECT = 0.05
 
 
 def register(app: typer.Typer) -> None:
@@ -70,6 +75,10 @@ def import_data(
     span = str(first) if len(days) == 1 else f"{first} to {last} ({len(days)} days)"
     replaced = sum(entry.replaced for entry in days)
     print_table(f"{instrument.symbol} {span}, {importer.name}", quality.rows())
+    if quality.off_grid > _OFF_GRID_SUSPECT * quality.records:
+        print(f"warning: {quality.off_grid:,} of {quality.records:,} records are off the price "
+              f"grid of {instrument.tick_size:g}: is the symbol or --tick-size wrong?",
+              file=sys.stderr)
     print(f"Imported {instrument.symbol} {span} into {root}"
           + (f"; {replaced} of them replaced an earlier import" if replaced else ""))
 
