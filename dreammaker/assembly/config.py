@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import tomllib
 from dataclasses import field, fields, is_dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from dreammaker.domain.errors import ConfigError, DreamMakerError
-from dreammaker.domain.instrument import MONEY_UNIT, Instrument
+from dreammaker.domain.instrument import MONEY_UNIT, Instrument, parse_win_symbol
 from dreammaker.exchange import ExchangeConfig
 from dreammaker.execution import ExecutionConfig
 from dreammaker.features.config import FeatureConfig
@@ -69,6 +70,11 @@ class InstrumentConfig:
     fee_per_lot: Annotated[float, Field(ge=0, le=1e6)] | None = None
     close_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
     timezone: str = "America/Sao_Paulo"
+
+    def __post_init__(self) -> None:
+        # A WIN contract has to be one of its months; other names (WIN$N, say) are as they are.
+        if re.fullmatch(r"WIN[A-Z]\d{2}", self.symbol):
+            parse_win_symbol(self.symbol)
 
     def override(self, instrument: Instrument) -> Instrument:
         """The instrument with what the config sets."""

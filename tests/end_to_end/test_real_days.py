@@ -9,33 +9,9 @@ import pytest
 
 pytestmark = pytest.mark.market_data
 
-GOOG = """
-[run]
-mode = "replay"
-[instrument]
-close_time = "16:00"
-timezone = "America/New_York"
-[backtest]
-symbol = "GOOG"
-[model]
-max_spread_ticks = 40
-[execution]
-order_lots = 10
-[risk]
-max_position_lots = 20
-max_order_lots = 20
-max_daily_loss = 5000
-stale_data_ms = 10000
-"""
-DOLK20 = """
-[run]
-mode = "replay"
-[backtest]
-symbol = "DOLK20"
-day = 2020-04-02
-[risk]
-max_daily_loss = 50000
-"""
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+GOOG = (EXAMPLES / "goog.toml").read_text(encoding="utf-8")
+DOLK20 = (EXAMPLES / "dolk20.toml").read_text(encoding="utf-8")
 DAYS = {
     "GOOG": ("LOBSTER_SampleFile_GOOG_2012-06-21_10.zip", GOOG, "2012-06-21", 195_736),
     "DOLK20": ("DOLK20.csv", DOLK20, "2020-04-02", 63_634),
