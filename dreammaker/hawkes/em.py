@@ -122,7 +122,7 @@ def _decay(triggered: float, pull: float, left: float, T: float, old: float) -> 
     if triggered <= 0.0 or pull <= 0.0:
         return old
     if left == 0.0:
-        return triggered / pull
+        return triggered / max(pull, 1e-200 * triggered)
     low, high = 1e-6 * old, 1e6 * old
     for _ in range(BISECTIONS):
         b = float(np.sqrt(low * high))
@@ -170,11 +170,12 @@ def power_sweep(window: Window, mu: Floats, alpha: float, beta: float, p: float,
         held = MAX_BRANCHING * beta * (new_p - 1.0) / new_alpha
         new_alpha, ratios = held * new_alpha, held * ratios
     pull = float((nodes * (lags + ratios * late)).sum())
-    new_beta = total / pull if pull > 0.0 else beta
+    new_beta = total / max(pull, 1e-200 * total) if pull > 0.0 else beta
     return value, background / window.lengths, new_alpha * new_beta / beta, new_beta, new_p, bound
 
 
-def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floats, *,
+def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floats,
+        allowed: Callable[[Floats], bool] = lambda x: True, *,
         lower: Floats | float = -600.0, upper: Floats | float = 600.0,
         tolerance: float = 1e-7, max_sweeps: int = 3000) -> Course:
     """Sweep until the coordinates stand still.
@@ -186,6 +187,8 @@ def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floa
         point may not be less likely.
     start : array of float64, shape (q,)
         Logarithms of the parameters.
+    allowed : callable
+        Whether an extrapolation may be taken: whether it is stable.
     lower, upper : array of float64, shape (q,), or float
         Bounds that an extrapolation keeps to.
     tolerance : float
@@ -212,6 +215,8 @@ def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floa
             sweeps += 2
         history.append(first_value)
         trial = np.clip(_extrapolated(x, first, second), lower, upper)
+        if not allowed(trial):
+            trial = second
         trial_value, trial_onward, trial_bound = sweep(trial, False)
         sweeps += 1
         if np.isfinite(trial_value) and trial_value >= first_value - _noise(first_value):

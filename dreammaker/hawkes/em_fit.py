@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dreammaker.hawkes import fitting
 from dreammaker.hawkes.em import Course, em_sweep, power_sweep, run
-from dreammaker.hawkes.kernels import Kernel
+from dreammaker.hawkes.kernels import MAX_BRANCHING, Kernel
 from dreammaker.hawkes.likelihood import Window
 from dreammaker.hawkes.problem import (
     MIXTURE_ERROR,
@@ -50,10 +50,15 @@ def em_exponentials(window: Window, kernel: Floats, left: Floats, fixed: Floats 
             betas = raw[j + m:] if fixed is None else fixed
             done = em_sweep(part, raw[:j].copy(), raw[j:j + m].copy(), betas.copy(), left,
                             fitted_decays=fixed is None, ordered=ordered)
-            parts = [done.mu, done.alphas] + ([done.betas] if fixed is None else [])
+            parts = [done.mu, done.alphas]
+            if fixed is None:
+                # A decay at its bound keeps the ratio that the sweep found.
+                least, most = np.exp(problem.lower[j + m:]), np.exp(problem.upper[j + m:])
+                decays = np.clip(done.betas, least, most)
+                parts = [done.mu, done.alphas / done.betas * decays, decays]
             return done.log_likelihood, problem.to_x(np.concatenate(parts)), done.bound
 
-        return problem, run(sweep, problem.to_x(start), lower=problem.lower,
+        return problem, run(sweep, problem.to_x(start), _stable(problem), lower=problem.lower,
                             upper=problem.upper, tolerance=tolerance, max_sweeps=max_sweeps)
 
     if window.times.size > 4 * WARM_EVENTS:
@@ -73,8 +78,9 @@ def em_power_law(window: Window, given: Kernel | None, *, tolerance: float,
     for _ in range(4):
         nodes = fitting.mixture_nodes(float(kernel[2]), float(kernel[1]) * window.duration)[0]
         problem = power_problem(window, nodes)
-        course = run(_power_map(problem, nodes), problem.to_x(start), lower=problem.lower,
-                     upper=problem.upper, tolerance=tolerance, max_sweeps=max_sweeps)
+        course = run(_power_map(problem, nodes), problem.to_x(start), _stable(problem),
+                     lower=problem.lower, upper=problem.upper, tolerance=tolerance,
+                     max_sweeps=max_sweeps)
         start = problem.to_raw(course.x)
         kernel = start[window.pieces:]
         error = fitting.mixture_error(nodes, float(kernel[2]),
@@ -82,6 +88,10 @@ def em_power_law(window: Window, given: Kernel | None, *, tolerance: float,
         if error <= 10.0 * MIXTURE_ERROR:
             break
     return EmFit(problem, course, error)
+
+
+def _stable(problem: Problem) -> Callable[[Floats], bool]:
+    return lambda x: problem.branching(x).value <= MAX_BRANCHING
 
 
 def _power_map(problem: Problem, nodes: Floats) -> SweepMap:
@@ -92,6 +102,7 @@ def _power_map(problem: Problem, nodes: Floats) -> SweepMap:
         raw = problem.to_raw(x)
         value, mu, alpha, beta, p, bound = power_sweep(
             window, raw[:j].copy(), float(raw[j]), float(raw[j + 1]), float(raw[j + 2]), nodes)
-        return value, problem.to_x(np.concatenate([mu, [alpha, beta, p]])), bound
+        kept = float(np.clip(beta, np.exp(problem.lower[j + 1]), np.exp(problem.upper[j + 1])))
+        return value, problem.to_x(np.concatenate([mu, [alpha * kept / beta, kept, p]])), bound
 
     return sweep

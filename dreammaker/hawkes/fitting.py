@@ -166,7 +166,7 @@ def mixture_error(nodes: Floats, p: float, reach: float) -> float:
     """Largest relative error of the mixture over x from 0 to `reach`, with 5 % to spare."""
     x = np.concatenate([[0.0], np.geomspace(min(1e-3, 1e-3 * reach), reach, 1001)])
     mixed = np.exp(-np.outer(x, nodes)) @ mixture_weights(p, nodes)
-    return 1.05 * float(np.abs(mixed * np.exp(p * np.log1p(x)) - 1.0).max())
+    return 1.05 * float(np.abs(mixed * np.exp(np.minimum(p * np.log1p(x), 700.0)) - 1.0).max())
 
 
 def head(window: Window, count: int) -> Window:
