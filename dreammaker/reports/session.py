@@ -23,7 +23,7 @@ from dreammaker.store.session import read_json
 
 _POINTS_SHOWN = 4000
 _FAILURES_SHOWN = 5
-_WHOLE_MARKS = 10
+_WHOLE_MARKS = 5
 # What stands for an empty side of the book.
 _NO_BID, _NO_ASK = -2**31, 2**31 - 1
 
@@ -223,9 +223,12 @@ def _decision_rows(summary: dict[str, Any], journal: NDArray[np.void]) -> list[t
 
 
 def _origin_rows(identity: dict[str, Any], summary: dict[str, Any]) -> list[tuple[str, str]]:
-    origin = ", ".join(f"{key} {value}" for key, value in identity["origin"].items())
+    origin = identity["origin"]
+    words = (f"generated for {origin['day']} from seed {origin['seed']}"
+             if origin["kind"] == "simulated" else
+             f"imported {origin['symbol']}, {origin['day']}, content {origin['content_hash'][:16]}")
     return [
-        ("Market records", f"{summary['counts']['events']:,} from {html.escape(origin)}"),
+        ("Market records", f"{summary['counts']['events']:,}, {html.escape(words)}"),
         ("Feature rows", f"{summary['counts']['rows']:,}"),
         ("Decisions", f"{summary['counts']['decisions']:,}"),
         ("Program", identity["program_version"]),
