@@ -36,7 +36,7 @@ def test_default_toml_when_read_then_every_key_has_a_comment_above_its_group() -
 
 @pytest.mark.parametrize("name", ["default.toml", "demo.toml", "replay.toml"])
 def test_shipped_config_when_checked_then_valid(name: str) -> None:
-    load_config(CONFIG / name)
+    assert isinstance(load_config(CONFIG / name), SystemConfig)
 
 
 def test_shown_config_when_read_back_then_the_same() -> None:
