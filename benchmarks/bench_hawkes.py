@@ -22,7 +22,7 @@ from dreammaker.hawkes import ExponentialKernel, PowerLawKernel, UnivariateHawke
 
 MU, ALPHA, BETA = 0.5, 0.6, 1.2
 LEVELS = ("baseline", "AVX2", "AVX-512")
-# Ours faster by, DESIGN section 5.
+# Ours faster by at least.
 GOALS = {("log-likelihood", "hawkeslib"): 15.0, ("MLE", "hawkes"): 25.0, ("EM", "hawkeslib"): 8.0}
 SCALAR_GOAL = 4.0
 

@@ -1,6 +1,6 @@
 """One E-step of the EM algorithm for Hawkes processes: O(N) time and memory.
 
-The branching probabilities (Veen and Schoenberg 2008, FACTS C.4.2) are never formed: what the
+The branching probabilities (Veen and Schoenberg 2008) are never formed: what the
 M-step needs of them, sums over all pairs, follows from the recursions.
 """
 from libc.math cimport log

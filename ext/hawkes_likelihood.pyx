@@ -1,6 +1,6 @@
 """Sums over events of the exponential Hawkes likelihood, its gradient and curvature: one pass.
 
-The recursions of Ozaki (1979) with their first two derivatives in the decay (FACTS C.4.1), O(N).
+The recursions of Ozaki (1979) with their first two derivatives in the decay, O(N).
 Long streams run as eight stretches side by side, each warmed up until its memory is complete to
 rounding; short ones run one by one.
 """

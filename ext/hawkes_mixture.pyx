@@ -1,7 +1,7 @@
 """Sums over events of Hawkes likelihoods beyond one exponential, with gradient and curvature.
 
 Sums of exponentials in O(N m), the power law as a gamma mixture of exponentials in O(N m), and the
-power law itself in O(N^2) (FACTS C.4.5 and C.4.6). Each pass keeps, for every component, the sums
+power law itself in O(N^2). Each pass keeps, for every component, the sums
 over earlier events of exp(-b u), u exp(-b u) and u^2 exp(-b u), u the lag.
 """
 from libc.math cimport exp, log, log1p

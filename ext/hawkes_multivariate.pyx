@@ -2,7 +2,7 @@
 
 ``lambda_i(t) = mu_i + sum_j [ alpha_ij R_ij(t) + left_ij exp(-beta_ij t) ]`` with i = excited,
 j = source and ``R_ij(t) = sum_k exp(-beta_ij (t - t_k))`` over the events of j before t
-(FACTS C.4.4). With the moments ``B = sum (t - t_k) exp(..)`` and ``C = sum (t - t_k)^2 exp(..)``
+(Ogata 1981). With the moments ``B = sum (t - t_k) exp(..)`` and ``C = sum (t - t_k)^2 exp(..)``
 the derivatives by beta follow, and what remains at the end gives the compensator:
 ``sum_k (1 - exp(-beta (T - t_k))) = N - R(T)``. No exponential is spent on it.
 

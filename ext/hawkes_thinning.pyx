@@ -1,4 +1,4 @@
-"""Simulation of Hawkes processes: thinning, exact sampling, clusters (FACTS C.4.3).
+"""Simulation of Hawkes processes: thinning, exact sampling, clusters (Ogata 1981).
 
 Samplers fill the caller's buffers and go on where they stopped, so that memory grows with what
 was drawn and a caller can look around between two buffers. Their faces in

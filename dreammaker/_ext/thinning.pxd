@@ -1,5 +1,5 @@
 # The order flow of the simulated market: a multivariate exponential Hawkes process drawn by
-# Ogata's (1981) thinning, with one decay rate for each excited component (FACTS C.4.3, C.4.4).
+# Ogata's (1981) thinning, with one decay rate for each excited component.
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 

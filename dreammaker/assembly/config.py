@@ -97,7 +97,7 @@ class MT5Config:
     Parameters
     ----------
     server_timezone : str
-        Zone of the trade server's wall clock (FACTS A.10), for imported exports.
+        Zone of the trade server's wall clock, for imported exports.
     """
 
     server_timezone: str = "America/Sao_Paulo"

@@ -71,7 +71,7 @@ class Instrument:
 
     @classmethod
     def win(cls, symbol: str = "WIN") -> "Instrument":
-        """The Mini Ibovespa future: 5 points a tick, BRL 0.20 a point (FACTS B.1, B.4)."""
+        """The Mini Ibovespa future: 5 points a tick, BRL 0.20 a point (B3)."""
         return cls(symbol=symbol, tick_size=5.0, tick_value_micros=1_000_000, currency="BRL",
                    calendar="b3_index_futures", fee_micros_per_lot=256_100)
 
@@ -107,7 +107,7 @@ class Instrument:
 
 
 def win_expiry(year: int, month: int) -> date:
-    """Wednesday nearest the 15th of the contract month, before any move for holidays (FACTS B.1).
+    """Wednesday nearest the 15th of the contract month, before any move for holidays (B3).
 
     Examples
     --------

@@ -13,7 +13,7 @@ def fracdiff_weights(d: float, threshold: float = 1e-3) -> NDArray[np.float64]:
     """Weights of the difference operator (1 - L)^d.
 
     ``w_0 = 1, w_k = -w_{k-1} (d - k + 1) / k``, kept up to the first weight smaller in size than
-    the threshold, which is left out (FACTS C.5).
+    the threshold, which is left out (Lopez de Prado 2018).
 
     Parameters
     ----------

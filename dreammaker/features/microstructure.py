@@ -161,7 +161,7 @@ class BookImbalance:
 
 
 class SpreadMetrics:
-    """What crossing the spread costs (FACTS C.3).
+    """What crossing the spread costs.
 
     Examples
     --------
@@ -269,7 +269,7 @@ class VolatilityFeatures:
 
 
 class LiquidityMetrics:
-    """Price impact and trading cost from trades (FACTS C.3).
+    """Price impact and trading cost from trades (Kyle, Amihud, Roll).
 
     Examples
     --------

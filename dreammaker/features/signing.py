@@ -1,4 +1,4 @@
-"""Who started a trade, where the source does not say (FACTS C.3)."""
+"""Who started a trade, where the source does not say (Lee and Ready 1991)."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

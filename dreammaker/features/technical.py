@@ -1,4 +1,4 @@
-"""Chart indicators over whole arrays: RSI, EMA, MACD, Bollinger bands (FACTS C.5)."""
+"""Chart indicators over whole arrays: RSI, EMA, MACD, Bollinger bands."""
 
 from typing import Literal, NamedTuple
 

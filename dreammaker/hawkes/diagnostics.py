@@ -1,4 +1,4 @@
-"""Whether a fit may be believed: time rescaling, KS and Ljung-Box tests, QQ data (FACTS C.4.7)."""
+"""Whether a fit may be believed: time rescaling, KS and Ljung-Box tests, QQ data."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

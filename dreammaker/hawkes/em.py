@@ -1,7 +1,7 @@
 """The EM algorithm on the branching structure, O(N) a sweep, accelerated and never downhill.
 
 E-step sums come from recursions (kernel `hawkes_em`); M-steps are those of Veen and Schoenberg
-(2008) and Lewis and Mohler (2011) with the edge at T corrected, FACTS C.4.2. Sweeps are
+(2008) and Lewis and Mohler (2011) with the edge at T corrected. Sweeps are
 extrapolated by SQUAREM (Varadhan and Roland 2008); an extrapolation that lowers the likelihood is
 dropped.
 """

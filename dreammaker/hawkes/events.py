@@ -73,7 +73,7 @@ def tie_count(times: Floats) -> int:
 
 def resolve_ties(events: ArrayLike, method: str, *, resolution: float | None = None,
                  rng: np.random.Generator | None = None) -> Floats:
-    """Event times without equal ones, for clocks that tick coarsely (FACTS C.4.1).
+    """Event times without equal ones, for clocks that tick coarsely.
 
     Parameters
     ----------

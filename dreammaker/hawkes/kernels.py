@@ -1,6 +1,6 @@
 """Excitation kernels phi(t): what one event adds to the intensity t seconds later.
 
-Formulas and conventions: FACTS C.4.1 (exponential), C.4.5 (power law), C.4.6 (sums). All times are
+Conventions: Ozaki 1979 (exponential), Hardiman, Bercot and Bouchaud 2013 (sums). All times are
 seconds, alpha is a rate per second, and a kernel is 0 for t < 0. ``branching_ratio`` is the
 integral over all t: the mean number of events that one event triggers directly. A kernel may have
 any branching ratio (a pair of a multivariate process may); a process is refused unless it is
@@ -201,7 +201,7 @@ class SumExponentialKernel(Kernel):
     @classmethod
     def hardiman_bercot_bouchaud(cls, branching_ratio: float, epsilon: float, tau: float,
                                  *, m: float = 5.0, points: int = 15) -> "SumExponentialKernel":
-        """Power law of exponent 1 + epsilon with a smooth cut-off near 0 (FACTS C.4.6).
+        """Power law of exponent 1 + epsilon with a smooth cut-off near 0 (Hardiman 2013).
 
         Parameters
         ----------
@@ -290,7 +290,7 @@ class PowerLawKernel(Kernel):
         return np.where(lags >= 0.0, self.alpha * np.exp(-self.p * spread), 0.0)
 
     def integral(self, x: ArrayLike) -> Floats:
-        """Integral of phi from 0 to `x`, shape of `x`, at any p (FACTS C.4.5)."""
+        """Integral of phi from 0 to `x`, shape of `x`, at any p."""
         spread = np.log1p(self.beta * np.maximum(_lags(x), 0.0))
         excess = self.p - 1.0
         if excess == 0.0:
@@ -302,7 +302,7 @@ class PowerLawKernel(Kernel):
                                ) -> tuple[SumExponentialKernel, float]:
         """The same kernel as a sum of exponentials, for O(N points) evaluation.
 
-        The power law is a gamma mixture of exponentials (FACTS C.4.6); the integral over the
+        The power law is a gamma mixture of exponentials; the integral over the
         mixing variable is a trapezoidal sum in its logarithm. Its ends are chosen for the smallest
         relative error over lags up to `horizon`.
 

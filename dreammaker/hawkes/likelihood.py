@@ -2,7 +2,7 @@
 
 Every function takes the window (times, pieces of the base rate) and raw parameters and returns an
 `Evaluation` whose derivatives are ordered mu of each piece, then the excitation's parameters.
-log L = sum_i log lambda(t_i-) - Lambda(T), Lambda in closed form (FACTS C.4.1, C.4.5).
+log L = sum_i log lambda(t_i-) - Lambda(T), Lambda in closed form.
 """
 
 from dataclasses import dataclass, field

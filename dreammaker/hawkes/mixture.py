@@ -1,4 +1,4 @@
-"""Nodes and weights that write a power law as a mixture of exponentials (FACTS C.4.6)."""
+"""Nodes and weights that write a power law as a mixture of exponentials."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Hawkes processes of several types that excite each other (FACTS C.4.4)."""
+"""Hawkes processes of several types that excite each other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Expectation-maximisation for multivariate exponential Hawkes processes (FACTS C.4.2)."""
+"""Expectation-maximisation for multivariate exponential Hawkes processes."""
 
 import numpy as np
 from numpy.typing import NDArray

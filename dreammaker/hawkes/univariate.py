@@ -188,7 +188,7 @@ class UnivariateHawkes:
         return self._evaluate(events, T, full=True).hessian
 
     def residuals(self, events: ArrayLike, T: float) -> Floats:
-        """Lambda(t_i) - Lambda(t_{i-1}): independent Exp(1) under the true model (FACTS C.4.7).
+        """Lambda(t_i) - Lambda(t_{i-1}): independent Exp(1) under the true model.
 
         The first counts from 0; what follows the last event is censored and not among them.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Position:
-    """Net position of one instrument, as on a B3 netting account (FACTS A.12).
+    """Net position of one instrument, as on a B3 netting account.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class SimulationConfig:
 
     Six kinds of orders arrive as a mutually exciting Hawkes process with exponential kernels:
     ``rate_i(t) = base_i activity(t) + sum over past events of j of branching_ij decay_i
-    exp(-decay_i (t - t_j))``, in events a second (FACTS C.4.4 with alpha = branching x decay).
+    exp(-decay_i (t - t_j))``, in events a second (alpha = branching x decay).
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class PowerLawImpact:
 
 def square_root_impact(quantity_lots: float, volume_lots: float, volatility: float,
                        coefficient: float = 1.0) -> float:
-    """The square-root law ``Y volatility sqrt(quantity / volume)`` (FACTS C.3).
+    """The square-root law ``Y volatility sqrt(quantity / volume)``.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def check_ito_formula(
     """Compare f(T, X_T) - f(0, X_0) with the sums that Ito's formula says it equals.
 
     ``f(T, X_T) = f(0, X_0) + sum (f_t + drift f_x + diffusion^2 f_xx / 2) h
-    + sum diffusion f_x dW``, sums at the left ends of the steps (FACTS C's stochastic models).
+    + sum diffusion f_x dW``, sums at the left ends of the steps.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What trades pay: effective spread = realized spread + price impact, over a log (FACTS C.3)."""
+"""What trades pay: effective spread = realized spread + price impact, over a log."""
 
 from dataclasses import dataclass
 from math import sqrt

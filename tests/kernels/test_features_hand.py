@@ -24,7 +24,7 @@ def near(value):
 def test_prices_and_spreads():
     market = Market().book(0, BIDS, ASKS)
     assert market.last("mid_price") == 130_002.5
-    assert market.last("micro_price") == near(130_002.2727272727)       # FACTS D.11
+    assert market.last("micro_price") == near(130_002.2727272727)       # reference D.11
     assert market.last("spread_abs") == 5.0
     assert market.last("spread_rel") == near(5.0 / 130_002.5)
 
@@ -65,7 +65,7 @@ def test_ofi_1_is_conts_of_the_published_sequence():
     market = Market(ofi_window_ms=1_000)
     for i, (b, qb, a, qa) in enumerate(D10):
         market.book(10 * i, [(b, qb)], [(a, qa)])
-    # Windows of one second hold one event each (FACTS D.10).
+    # Windows of one second hold one event each (reference D.10).
     np.testing.assert_array_equal(market.column("ofi_1"), [np.nan, 5, 5, 11, -5, -7, 0])
 
 

@@ -60,7 +60,7 @@ def test_estimates_when_fitted_to_200_simulations_then_unbiased_and_covered(name
 
 
 def test_known_sample_when_fitted_then_the_known_optimum():
-    # Ogata's thinning as FACTS D.12 drew it: Exp(bound) and a uniform from one NumPy generator.
+    # Ogata's thinning as reference D.12 drew it: Exp(bound) and a uniform from one NumPy generator.
     rng = np.random.default_rng(12345)
     mu, alpha, beta, T = 0.5, 0.8, 1.2, 5_000.0
     t, excitation, times = 0.0, 0.0, []

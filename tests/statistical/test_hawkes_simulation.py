@@ -1,4 +1,4 @@
-"""Simulated processes against theory: mean rates, dispersion, and FACTS D.12's target."""
+"""Simulated processes against theory: mean rates, dispersion, and reference D.12's target."""
 
 import numpy as np
 import pytest

@@ -94,7 +94,7 @@ def test_ito_formula_holds_at_order_one_half_and_fails_without_its_second_order_
     assert own.order.order == pytest.approx(0.5, abs=0.1)
 
 
-PUBLISHED = {   # gamma: strategy: profit mean, sd, final inventory mean, sd (FACTS D.7)
+PUBLISHED = {   # gamma: strategy: profit mean, sd, final inventory mean, sd (reference D.7)
     0.1: {"inventory": (62.94, 5.89, 0.10, 2.80), "symmetric": (67.21, 13.43, -0.018, 8.66)},
     0.01: {"inventory": (66.78, 8.76, -0.02, 4.70), "symmetric": (67.36, 13.40, -0.31, 8.65)},
     0.5: {"inventory": (33.92, 4.72, -0.02, 1.88), "symmetric": (66.20, 14.53, 0.25, 9.06)}}

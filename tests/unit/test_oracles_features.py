@@ -1,4 +1,4 @@
-"""Published values of indicators and estimators, through the kernels' states (FACTS D)."""
+"""Published values of indicators and estimators, through the kernels' states (reference D)."""
 
 import numpy as np
 import pytest

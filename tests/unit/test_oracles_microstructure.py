@@ -62,7 +62,7 @@ size = st.integers(1, 500)
 @given(price, size, st.integers(1, 5), size, price, size, st.integers(1, 5), size)
 def test_ofi_equals_the_change_of_volume_at_the_better_best_price(b0, qb0, s0, qa0, b1, qb1, s1,
                                                                   qa1):
-    # FACTS C.1.2: at a fixed price, the better of the old and the new best, nothing else shows.
+    # reference C.1.2: at a fixed price, the better of the old and the new best, nothing else shows.
     def at(best, lots, level):
         return lots if best == level else 0
 

@@ -25,7 +25,7 @@ BITS = [
 TABLE_1 = AlmgrenChriss(1e6, 5.0, 5, 0.95, 0.0625, 2.5e-7, 2.5e-6)
 
 
-# FACTS D.6
+# Reference D.6
 @pytest.mark.parametrize(("risk_aversion", "kappa", "holdings", "cost", "variance"), [
     (0.0, 0.0, [800000, 600000, 400000, 200000], 662500.0, 1.083e12),
     (1e-6, 0.6070761632, [541955.55, 289854.22, 147897.49, 62141.80], 911226.9863,
@@ -131,7 +131,7 @@ def test_almgren_chriss_refuses_what_has_no_minimum():
         TABLE_1.costs([1e6, 0, 0, 0, 0, 1.0])
 
 
-# FACTS D.9
+# Reference D.9
 def test_cartea_jaimungal_forced_end():
     sale = OptimalLiquidation(10.0, 60.0, 1e-3, running_penalty=1e-5)
     assert sale.urgency == pytest.approx(0.1)

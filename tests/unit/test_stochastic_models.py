@@ -89,7 +89,7 @@ def test_ito_formula_is_exact_for_a_linear_function():
     assert found.residuals.max() < 1e-12
 
 
-# FACTS D.19
+# Reference D.19
 def test_square_root_law():
     assert 1e4 * square_root_impact(1.0, 100.0, 0.012) == pytest.approx(12.0, abs=1e-12)
     assert square_root_impact(-1.0, 100.0, 0.012) == -square_root_impact(1.0, 100.0, 0.012)

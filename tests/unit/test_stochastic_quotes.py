@@ -20,7 +20,7 @@ def maker(risk_aversion=0.1):
     return AvellanedaStoikov(risk_aversion, 2.0, 140.0, 1.5, 1.0)
 
 
-# FACTS D.7
+# Reference D.7
 @pytest.mark.parametrize(("risk_aversion", "spread"), [
     (0.1, 1.2907704), (0.01, 1.3289085), (0.5, 1.1507283)])
 def test_avellaneda_stoikov_constant_spread(risk_aversion, spread):
@@ -46,7 +46,7 @@ def test_avellaneda_stoikov_one_sided_prices():
     assert maker().quotes(100.0, 5.0, 1.0).reservation == 100.0
 
 
-# FACTS D.8
+# Reference D.8
 @pytest.mark.parametrize(("inventory", "bid", "ask", "bid_approx", "ask_approx"), [
     (0, 3.3130454098, 3.3130454098, 3.3129151986, 3.3129151986),
     (1, 3.3811680739, 3.2449191548, 3.3807810311, 3.2450493660),
@@ -157,7 +157,7 @@ def test_glft_drift_is_an_inventory_shift():
 def test_glft_keeps_relative_accuracy_over_long_horizons():
     far = PAPER.quotes(30.0, 6000.0)
     assert np.isfinite(far.bid_distance[:-1]).all()
-    # Long before, the ground state of M is all that is left (FACTS C.9.3).
+    # Long before, the ground state of M is all that is left (reference C.9.3).
     ground = np.abs(np.linalg.eigh(PAPER.matrix(30.0))[1][:, 0])
     limit = np.log(ground[:-1] / ground[1:]) / 0.3 + PAPER.base_distance
     assert far.bid_distance[20:41] == pytest.approx(limit[20:41], abs=1e-9)

@@ -37,7 +37,7 @@ def quotes(second, bid, ask):
     return [(second, Kind.QUOTE, 1, bid, -1, 0), (second, Kind.QUOTE, -1, ask, -1)]
 
 
-# FACTS D.16
+# Reference D.16
 def test_published_spread_values():
     parts = spread_components([1], [130005], [130002.5], [130007.5])
     assert [float(x[0]) for x in parts] == [5.0, -5.0, 10.0]
@@ -67,7 +67,7 @@ def test_a_print_meets_the_quote_of_the_packet_before_its_own():
     assert found.mid[0] == 502.5 and found.later_mid[0] == 512.5
 
 
-# FACTS D.16: Lee and Ready; the first row stands before any change of price.
+# Reference D.16: Lee and Ready; the first row stands before any change of price.
 def test_unknown_aggressors_are_signed_by_lee_and_ready():
     rows = []
     for i, (bid, ask, price) in enumerate([(26000, 26001, 26001), (26000, 26001, 26000),
