@@ -31,7 +31,6 @@ class FeatureAgent(Agent):
         self.config, self.instrument, self.source = config, instrument, source
         self.rows = FeatureRows(batch_events)
         self.pipeline = FeaturePipeline(config, instrument, source)
-        self.row_count = 0
         self.on(Topic.EVENT_BATCH, self._batch)
 
     def recover(self) -> None:
@@ -39,7 +38,7 @@ class FeatureAgent(Agent):
         self.pipeline = FeaturePipeline(self.config, self.instrument, self.source)
 
     def _batch(self, message: Message) -> None:
-        self.row_count += self.pipeline.process(message.payload, self.rows)
+        self.pipeline.process(message.payload, self.rows)
         self.send(MessageType.DATA, Topic.FEATURE_ROWS, Capability.COORDINATE, self.rows)
         fault = self.pipeline.fault
         if fault is not None:

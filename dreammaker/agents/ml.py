@@ -15,12 +15,10 @@ class MLAgent(Agent):
                  ) -> None:
         super().__init__("ml", clock, Capability.PREDICT)
         self.predictor, self.policy, self.ledger = predictor, policy, ledger
-        self.prediction_count = 0
         self.on(Topic.DECISION_ROW, self._row)
 
     def _row(self, message: Message) -> None:
         market: MarketView = message.payload
-        self.prediction_count += 1
         prediction = self.predictor.predict(market)
         proposal = self.policy.propose(prediction, self.ledger.position.lots, self.clock.now_ns)
         self.send(MessageType.DATA, Topic.PROPOSAL, Capability.COORDINATE, proposal)
