@@ -33,6 +33,15 @@ _TABLE: dict[tuple[S, K], S] = {
     (S.PENDING_CANCEL, K.CANCEL_REJECTED): S.ACCEPTED,
     (S.ACCEPTED, K.CANCEL_REJECTED): S.ACCEPTED,
     (S.PARTIALLY_FILLED, K.CANCEL_REJECTED): S.PARTIALLY_FILLED,
+    # What was changed or triggered is known to work; a refused change leaves an order as it is.
+    **{(state, kind): after for state, after in (
+        (S.SUBMITTED, S.ACCEPTED), (S.ACCEPTED, S.ACCEPTED),
+        (S.PARTIALLY_FILLED, S.PARTIALLY_FILLED), (S.PENDING_CANCEL, S.PENDING_CANCEL),
+        (S.UNKNOWN, S.ACCEPTED), (S.FILLED, S.FILLED), (S.CANCELED, S.CANCELED),
+        (S.EXPIRED, S.EXPIRED)) for kind in (K.REPLACED, K.TRIGGERED)},
+    **{(state, K.REPLACE_REJECTED): state for state in (
+        S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.FILLED, S.CANCELED, S.REJECTED,
+        S.EXPIRED)},
     # A cancel that loses the race against the end is refused; the order stays what it is.
     **{(state, K.CANCEL_REJECTED): state for state in (S.FILLED, S.CANCELED, S.REJECTED,
                                                        S.EXPIRED)},

@@ -13,6 +13,8 @@ class OrderType(IntEnum):
 
     MARKET = 1
     LIMIT = 2
+    STOP = 3          # a market order once the market trades at its trigger
+    STOP_LIMIT = 4    # a limit order once the market trades at its trigger
 
 
 class TimeInForce(IntEnum):
@@ -49,6 +51,9 @@ class ReportKind(IntEnum):
     EXPIRED = 5
     CANCEL_REJECTED = 6
     UNKNOWN = 7
+    REPLACED = 8           # leaves_lots and price_ticks are the order's new ones
+    REPLACE_REJECTED = 9   # the order stays what it was
+    TRIGGERED = 10         # a stop became an order
 
 
 class Liquidity(IntEnum):
@@ -72,6 +77,13 @@ class Reason(IntEnum):
     REQUESTED = 6
     SESSION_END = 7
     TOO_MANY_ORDERS = 8
+    WOULD_TAKE = 9              # post-only would have executed at once
+    PRICE_BAND = 10
+    SELF_TRADE = 11
+    NOT_SUPPORTED = 12          # the venue profile does not know such an order
+    HALTED = 13
+    NO_MARGIN = 14
+    OFF_LOT = 15                # more lots than the venue takes in one order
     # Our own risk's.
     NOT_TRADING = 20
     STALE_DATA = 21
@@ -114,13 +126,19 @@ class SubmitOrder:
     qty_lots : int
         Above 0.
     price_ticks : int
-        Limit price; for a market order the price we expect, used by collars only.
+        Limit price; for market and stop orders the price we expect, used by collars only.
     created_ns : int
         Loop time.
     reduce_only : bool
         The order may only bring the position nearer to zero.
     reason : Reason
         Why it is sent.
+    post_only : bool
+        Rejected instead of taking on arrival.
+    trigger_ticks : int
+        Of stop orders: the price that triggers them.
+    parent_id : int
+        The parent order it is a slice of, 0 = none.
     """
 
     client_order_id: int
@@ -132,6 +150,9 @@ class SubmitOrder:
     created_ns: int
     reduce_only: bool = False
     reason: Reason = Reason.SIGNAL
+    post_only: bool = False
+    trigger_ticks: int = 0
+    parent_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +165,31 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceOrder:
+    """The wish to change a working order; it keeps its number. Passes risk like a new order.
+
+    Parameters
+    ----------
+    client_order_id : int
+        The working order's.
+    qty_lots : int
+        New quantity in all, what is filled already included (FIX OrderQty); above 0.
+    price_ticks : int
+        New limit price.
+    created_ns : int
+        Loop time.
+    """
+
+    client_order_id: int
+    qty_lots: int
+    price_ticks: int
+    created_ns: int
+    reason: Reason = Reason.REPLACED
+
+
+@dataclass(frozen=True, slots=True)
 class OrderDenied:
-    """Our risk said no."""
+    """Our risk said no; to a change of an order: ``order`` is what it would have become."""
 
     order: SubmitOrder
     reason: Reason
@@ -177,9 +221,31 @@ class ApprovedOrder:
         raise AssertionError("an approved order is what risk approved, and nothing else")
 
 
+class ApprovedReplace:
+    """A change of a working order that passed risk: the only type a broker takes for it."""
+
+    __slots__ = ("approved_ns", "replace")
+    replace: ReplaceOrder
+    approved_ns: int
+
+    def __init__(self, replace: ReplaceOrder, approved_ns: int, seal: object) -> None:
+        if seal is not _SEAL:
+            raise AssertionError("only the risk gate approves orders")
+        object.__setattr__(self, "replace", replace)
+        object.__setattr__(self, "approved_ns", approved_ns)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AssertionError("an approved change is what risk approved, and nothing else")
+
+
 def approve(order: SubmitOrder, approved_ns: int) -> ApprovedOrder:
     """Seal an order as approved (for ``risk.gate`` alone)."""
     return ApprovedOrder(order, approved_ns, _SEAL)
+
+
+def approve_replace(replace: ReplaceOrder, approved_ns: int) -> ApprovedReplace:
+    """Seal a change of an order as approved (for ``risk.gate`` alone)."""
+    return ApprovedReplace(replace, approved_ns, _SEAL)
 
 
 @dataclass(frozen=True, slots=True)

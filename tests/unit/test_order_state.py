@@ -7,7 +7,8 @@ from dreammaker.domain.orders import OrderState as S
 from dreammaker.domain.orders import ReportKind as K
 
 # Rows: state before. Columns: ACCEPTED, REJECTED, CANCELED, EXPIRED, CANCEL_REJECTED, UNKNOWN, and
-# FILLED in part and in full, for an order that had no fill before.
+# FILLED in part and in full, for an order that had no fill before. REPLACED and TRIGGERED do what
+# ACCEPTED does; REPLACE_REJECTED leaves an order that works as it is.
 U = S.UNKNOWN
 TABLE = {
     S.INITIALIZED: (U, U, U, U, U, U, U, U),
@@ -33,7 +34,7 @@ COLUMNS = (K.ACCEPTED, K.REJECTED, K.CANCELED, K.EXPIRED, K.CANCEL_REJECTED, K.U
 
 def test_the_table_names_every_state_and_report():
     assert set(TABLE) == set(S)
-    assert {*COLUMNS, K.FILLED} == set(K)
+    assert {*COLUMNS, K.FILLED, K.REPLACED, K.REPLACE_REJECTED, K.TRIGGERED} == set(K)
     assert set(S) == FINAL | WORKING | {S.INITIALIZED}
     assert not FINAL & WORKING
 
@@ -71,3 +72,16 @@ def test_order_that_goes_on_after_fills_is_partially_filled(state, kind):
 @pytest.mark.parametrize("state", [s for s in S if s not in (S.INITIALIZED, S.DENIED)])
 def test_an_order_with_fills_cannot_have_been_rejected(state):
     assert next_state(state, K.REJECTED, 2, 5) is S.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", [K.REPLACED, K.TRIGGERED])
+@pytest.mark.parametrize("state", list(S))
+def test_changed_or_triggered_order_works_like_an_accepted_one(state, kind):
+    filled = 5 if state is S.FILLED else 0
+    assert next_state(state, kind, filled, 5) is next_state(state, K.ACCEPTED, filled, 5)
+
+
+@pytest.mark.parametrize("state", list(S))
+def test_refused_change_leaves_a_known_order_as_it_is(state):
+    known = state not in (S.INITIALIZED, S.DENIED, S.SUBMITTED, S.UNKNOWN)
+    assert next_state(state, K.REPLACE_REJECTED, 0, 5) is (state if known else S.UNKNOWN)
