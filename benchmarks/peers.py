@@ -1,4 +1,4 @@
-"""Build the environments of the peers that the Hawkes benchmark measures itself against.
+"""Build the environments of the peers that the benchmarks measure themselves against.
 
 Run ``python benchmarks/peers.py [name ...]``; needs uv and a C compiler. Each peer gets a Python
 3.11 environment of its own under ``.cache/peers``, since they want other versions than we do:
@@ -19,6 +19,7 @@ PEERS = {
     "hawkes": (["numpy<2", "cython<3", "setuptools<70", "wheel", "scipy<1.14", "pandas<2.3",
                 "matplotlib"], ["Hawkes==1.0"]),
     "tick": (["numpydoc", "six", "tick==0.8.0.1"], []),
+    "hftbacktest": (["hftbacktest==2.4.4"], []),
 }
 
 
