@@ -1,7 +1,7 @@
 """From an importer's packets to whole days: receive times, session phases, quality.
 
-* The receive time of a packet is its exchange time plus the constant feed latency, flagged
-  LOCAL_SYNTHETIC; it never decreases within a day.
+* Where the source has no local times, the receive time of a packet is its exchange time plus the
+  constant feed latency, flagged LOCAL_SYNTHETIC. It never decreases within a day.
 * A record whose exchange time lies before an earlier one's is kept and flagged TIME_BACKWARDS.
 * The calendar's phases are woven in as SESSION packets of their own at their scheduled times,
   before market data that arrive at the same instant. Without phases on that date, one CONTINUOUS
@@ -16,7 +16,6 @@ import numpy as np
 
 from dreammaker.data.importers.base import Batch, ImportOptions, ImportStream
 from dreammaker.data.quality import QualityMeter, QualityReport
-from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.schema import EVENT_DTYPE, EventArray, Flag, Kind, Phase
 
 
@@ -47,15 +46,17 @@ def assemble(stream: ImportStream, options: ImportOptions) -> Iterator[DayPart]:
         if day is None or batch.day != day.date:
             if day is not None:
                 yield day.finish()
-            day = _Day(batch.day, stream.instrument, options)
+            day = _Day(batch.day, stream, options)
         yield day.add(batch)
     if day is not None:
         yield day.finish()
 
 
 class _Day:
-    def __init__(self, day: date, instrument: Instrument, options: ImportOptions) -> None:
+    def __init__(self, day: date, stream: ImportStream, options: ImportOptions) -> None:
+        instrument = stream.instrument
         self.date = day
+        self._has_local_time = stream.source.has_local_time
         self._latency_ns = options.feed_latency_ms * 1_000_000
         self._meter = QualityMeter(instrument)
         self._latest_exch_ns = np.iinfo(np.int64).min
@@ -73,6 +74,8 @@ class _Day:
             self._stamp(events)
             events = self._weave(events)
         self._meter.add_rows(batch.rows_read, batch.rows_kept, batch.dropped, batch.counters)
+        for note in batch.notes:
+            self._meter.note(note)
         self._meter.update(events)
         return DayPart(self.date, events, None)
 
@@ -88,9 +91,12 @@ class _Day:
         latest = np.maximum.accumulate(np.append(self._latest_exch_ns, exch_ns))
         backwards = exch_ns < latest[:-1]
         events["flags"] |= np.where(backwards, np.uint32(Flag.TIME_BACKWARDS), np.uint32(0))
-        events["flags"] |= np.uint32(Flag.LOCAL_SYNTHETIC)
         self._latest_exch_ns = latest[-1]
-        local_ns = np.maximum.accumulate(events["local_ns"] + self._latency_ns)
+        local_ns = events["local_ns"]
+        if not self._has_local_time:
+            events["flags"] |= np.uint32(Flag.LOCAL_SYNTHETIC)
+            local_ns = local_ns + self._latency_ns
+        local_ns = np.maximum.accumulate(local_ns)
         events["local_ns"] = np.maximum(local_ns, self._latest_local_ns)
         self._latest_local_ns = events["local_ns"][-1]
 
@@ -98,7 +104,11 @@ class _Day:
         if self._needs_opening:
             self._needs_opening = False
             if events["kind"][0] != Kind.SESSION:
-                self._pending = _sessions([(int(events["exch_ns"][0]), Phase.CONTINUOUS)])
+                opening = _sessions([(int(events["exch_ns"][0]), Phase.CONTINUOUS)])
+                if self._has_local_time:
+                    opening["local_ns"] = events["local_ns"][0]
+                    return np.concatenate([opening, events])
+                self._pending = opening
         if not len(self._pending):
             return events
         # Only a phase that some record of this batch follows has its place here.

@@ -28,7 +28,7 @@ class Instrument:
     lot_size : float
         Contracts (or units) in one lot.
     currency : str
-        ISO code.
+        ISO code, or the venue's own (USDT).
     calendar : str
         Name of the session calendar (``domain.calendar``), "always" for none.
     fee_micros_per_lot : int
@@ -76,12 +76,11 @@ class Instrument:
                    calendar="b3_index_futures", fee_micros_per_lot=256_100)
 
     @classmethod
-    def named(cls, symbol: str) -> "Instrument":
-        """A known instrument by its symbol's root.
+    def known(cls, symbol: str) -> "Instrument | None":
+        """The specification of a symbol that the program knows, None for any other.
 
-        WIN, IND, DOL and WDO have their own specifications; four letters and a number (PETR4)
-        are a share of B3; anything else is a cash instrument of New York. Both have a tick of one
-        cent (override by config).
+        WIN, IND, DOL and WDO of B3; the E-mini S&P futures of CME (ES, MES and a month, ESH4);
+        BTCUSDT, Binance's perpetual. The fees of the last two are not known and 0.
         """
         root = symbol.upper()
         if root.startswith("WIN"):
@@ -93,7 +92,25 @@ class Instrument:
             return cls(symbol, 0.5, 25_000_000, calendar="b3_currency_futures")
         if root.startswith("WDO"):
             return cls(symbol, 0.5, 5_000_000, calendar="b3_currency_futures")
-        if re.fullmatch(r"[A-Z]{4}\d{1,2}", root):
+        if match := re.fullmatch(r"(M?)ES[FGHJKMNQUVXZ]\d{1,2}", root):
+            # Databento cuts its days at midnight UTC, each with a snapshot; so does the archive.
+            return cls(symbol, 0.25, 1_250_000 if match[1] else 12_500_000, currency="USD",
+                       exchange_zone="UTC")
+        if root == "BTCUSDT":
+            return cls(symbol, 0.1, 100, lot_size=0.001, currency="USDT", exchange_zone="UTC")
+        return None
+
+    @classmethod
+    def named(cls, symbol: str) -> "Instrument":
+        """An instrument by its symbol: the known specification, or a default.
+
+        Four letters and a number (PETR4) are a share of B3; anything else is a cash instrument of
+        New York. Both have a tick of one cent (override by config).
+        """
+        known = cls.known(symbol)
+        if known is not None:
+            return known
+        if re.fullmatch(r"[A-Z]{4}\d{1,2}", symbol.upper()):
             return cls(symbol, 0.01, 10_000)
         return cls(symbol, 0.01, 10_000, currency="USD", exchange_zone="America/New_York")
 

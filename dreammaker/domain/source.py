@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+ALL_LEVELS = 2**31 - 1
+"""The ``depth_levels`` of a source that shows its whole book."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceProfile:
@@ -12,7 +15,8 @@ class SourceProfile:
     name : str
         Importer or feed, e.g. ``"mt5_ticks"``.
     depth_levels : int
-        Price levels a side that the source shows; 0 = best prices only, without sizes.
+        Price levels a side that the source shows; 0 = best prices only, without sizes;
+        ``ALL_LEVELS`` = its whole book.
     has_aggressor : bool
         Whether trades name their aggressor.
     order_by_order : bool

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Liquidity, Reason, ReportKind
+from dreammaker.domain.source import ALL_LEVELS
 from dreammaker.engine.clock import NS_PER_S, iso_utc
 from dreammaker.reports.page import Section, money, page, table
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, Entry
@@ -243,7 +244,9 @@ def _assumptions(identity: dict[str, Any]) -> str:
     fee = identity["instrument"]["fee_micros_per_lot"] / 1e6
     fees = (f"Fees are {currency} {fee:g} a lot and side" if fee else
             "No fee is known for this instrument and none is taken (set instrument.fee_per_lot)")
-    depth = (f"The source shows {source['depth_levels']} price levels a side."
+    levels = ("its whole book" if source["depth_levels"] >= ALL_LEVELS else
+              f"{source['depth_levels']} price levels a side")
+    depth = (f"The source shows {levels}."
              if source["depth_levels"] else
              "The source shows no sizes: every price is taken to hold "
              f"{exchange['assumed_touch_lots']} lots.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dreammaker.app.console import byte_progress, print_table
+from dreammaker.domain.errors import ConfigError
 
 HELP = """Compute the 27 features of an imported day and write them to a Parquet file.
 
@@ -25,7 +26,8 @@ def register(app: typer.Typer) -> None:
 def features(
         symbol: Annotated[str, typer.Argument(help="Symbol in the archive.")],
         day: Annotated[str, typer.Argument(help="Day, YYYY-MM-DD.")],
-        out: Annotated[Path, typer.Option(help="Parquet file to write; replaced if there.")],
+        out: Annotated[Path, typer.Option(help="Parquet file to write, in a folder that "
+                             "exists; replaced if there.")],
         root: Annotated[Path, typer.Option(help="Archive folder.")] = Path("data"),
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -34,6 +36,10 @@ def features(
     from dreammaker.features.stream import write_features
     from dreammaker.store.eventlog import EventLog
 
+    if out.is_dir():
+        raise ConfigError(f"--out must name a file, {out} is a folder")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out must lie in a folder that exists; there is none at {out.parent}")
     log = EventLog.open(root, symbol, day)
     size = log.events.itemsize
     with byte_progress(f"{symbol} {day}", shown=not as_json) as update:

@@ -4,19 +4,24 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dreammaker.app.console import byte_progress, print_table
 from dreammaker.domain.errors import ConfigError
 
+if TYPE_CHECKING:
+    from dreammaker.domain.instrument import Instrument
+
 EXAMPLE = """Read a market data file into the archive, one file a symbol and day.
 
 Example: dreammaker import WINZ26_ticks.csv --symbol WINZ26 --root data
 
-Formats: MetaTrader 5 tick exports, MetaTrader bars, LOBSTER samples (the zip, or one of its two
-files). A day that is already in the archive is replaced. After an error nothing has changed.
+Formats, told by the content: MetaTrader 5 tick exports, MetaTrader bars, LOBSTER samples (the zip,
+or one of its two files), Databento market-by-order files (DBN, also zstd), raw Binance USD-M feeds
+(also gzip), polled depth of market. A day that is already in the archive is replaced. After an
+error nothing has changed.
 """
 
 
@@ -32,13 +37,15 @@ def register(app: typer.Typer) -> None:
 def import_data(
         file: Annotated[Path, typer.Argument(help="File to read.")],
         format_name: Annotated[str, typer.Option(
-            "--format", help="auto, mt5_ticks, mt5_bars or lobster.")] = "auto",
+            "--format", help="auto, mt5_ticks, mt5_bars, lobster, dbn, binance_raw or "
+                             "polled_book.")] = "auto",
         symbol: Annotated[str | None, typer.Option(
-            help="Symbol; by the file's name unless given.")] = None,
+            help="Symbol; by the file unless given.")] = None,
         day: Annotated[str | None, typer.Option(help="Only this day, YYYY-MM-DD.")] = None,
         root: Annotated[Path, typer.Option(help="Archive folder.")] = Path("data"),
         tick_size: Annotated[float | None, typer.Option(
-            help="Price step in points, for symbols the program does not know.")] = None,
+            help="Price step in points, for symbols the program does not know; overrides, with "
+                 "a warning, what it knows.")] = None,
         lot_size: Annotated[float | None, typer.Option(
             help="Contracts or units in a lot.")] = None,
         server_zone: Annotated[str, typer.Option(
@@ -60,6 +67,7 @@ def import_data(
     only = None if day is None else _date(day)
     importer = detect(file) if format_name == "auto" else importer_named(format_name)
     instrument = instrument_for(importer, file, symbol, tick_size, lot_size, server_zone)
+    _warn_of_overrides(instrument, tick_size, lot_size)
     with byte_progress(file.name, shown=not as_json) as update:
         days = import_file(file, root, importer.name, instrument, options, only, update)
     quality = QualityReport.combined([entry.quality for entry in days])
@@ -81,6 +89,18 @@ def import_data(
               file=sys.stderr)
     print(f"Imported {instrument.symbol} {span} into {root}"
           + (f"; {replaced} of them replaced an earlier import" if replaced else ""))
+
+
+def _warn_of_overrides(instrument: "Instrument", tick_size: float | None,
+                       lot_size: float | None) -> None:
+    known = type(instrument).known(instrument.symbol)
+    if known is None:
+        return
+    for option, given, size in (("--tick-size", tick_size, known.tick_size),
+                                ("--lot-size", lot_size, known.lot_size)):
+        if given is not None and given != size:
+            print(f"warning: {option} {given:g} replaces the {size:g} that is known for "
+                  f"{instrument.symbol}", file=sys.stderr)
 
 
 def _date(text: str) -> date:

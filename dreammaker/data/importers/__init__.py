@@ -4,15 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from dreammaker.data.importers.base import Importer, ImportOptions, ImportStream, Progress
+from dreammaker.data.importers.binance import BinanceImporter
+from dreammaker.data.importers.dbn import DbnImporter
 from dreammaker.data.importers.lobster import LobsterImporter
 from dreammaker.data.importers.mt5_bars import Mt5BarImporter
 from dreammaker.data.importers.mt5_ticks import Mt5TickImporter
+from dreammaker.data.importers.polled_book import PolledBookImporter
 from dreammaker.data.importers.text import head_text
 from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.store.files import check_symbol
 
-_ALL: tuple[Importer, ...] = (Mt5TickImporter(), Mt5BarImporter(), LobsterImporter())
+_ALL: tuple[Importer, ...] = (
+    Mt5TickImporter(), Mt5BarImporter(), LobsterImporter(), DbnImporter(), BinanceImporter(),
+    PolledBookImporter())
 IMPORTERS: dict[str, Importer] = {importer.name: importer for importer in _ALL}
 """Format name to importer."""
 

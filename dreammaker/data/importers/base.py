@@ -59,8 +59,9 @@ class ImportOptions:
 class Batch:
     """Whole packets of one exchange date, and the rows they came from.
 
-    ``events["local_ns"]`` holds the exchange time at which the packet was complete; `assemble`
-    turns it into a receive time.
+    ``events["local_ns"]`` holds the exchange time at which the packet was complete, which
+    `assemble` turns into a receive time; or, where the source has local times, the receive time
+    itself.
     """
 
     day: date
@@ -69,6 +70,7 @@ class Batch:
     rows_kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class ImportStream(Protocol):

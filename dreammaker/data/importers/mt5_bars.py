@@ -47,6 +47,7 @@ from dreammaker.data.importers.text import (
     parse,
     read_chunks,
     require_finite,
+    require_on_grid,
     split_header,
 )
 from dreammaker.domain.errors import InputError
@@ -186,6 +187,7 @@ class Mt5BarStream:
             values, missing = numbers(table, name)
             require_finite(values, missing, chunk, name, self._path)
             reject(values <= 0, f"{name} must be above 0", chunk.line_of_row, self._path, values)
+            require_on_grid(values, self.instrument.tick_size, name, chunk, self._path)
             rows.append(values)
         opened, high, low, close = rows
         reject((high < np.maximum(opened, close)) | (low > np.minimum(opened, close)),
@@ -218,10 +220,7 @@ class Mt5BarStream:
         events["mono_ns"] = -1
         events["seq"] = np.arange(self._row_count, self._row_count + bars)[:, None]
         self._row_count += bars
-        try:
-            grid = to_grid(prices.T.ravel(), self.instrument.tick_size)
-        except OverflowError as error:
-            raise InputError(str(error), file=self._path) from None
+        grid = to_grid(prices.T.ravel(), self.instrument.tick_size)
         flat = events.reshape(-1)
         flat["price_ticks"], flat["residual_microticks"] = grid.ticks, grid.residual
         flat["flags"] = grid.flags

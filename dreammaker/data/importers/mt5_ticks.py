@@ -49,6 +49,7 @@ from dreammaker.data.importers.text import (
     parse,
     read_chunks,
     require_finite,
+    require_on_grid,
     split_header,
 )
 from dreammaker.domain.errors import InputError
@@ -185,6 +186,8 @@ class Mt5TickStream:
             values, missing = numbers(table, name)
             require_finite(values, missing, chunk, name, self._path)
             reject(values < 0, f"{name} must be 0 or more", chunk.line_of_row, self._path, values)
+            if name != "<VOLUME>":
+                require_on_grid(values, self.instrument.tick_size, name, chunk, self._path)
             cells[name] = values
             zeros &= values == 0
         last = cells["<LAST>"]
@@ -259,10 +262,7 @@ class Mt5TickStream:
         events["qty_lots"][at] = np.where(price > 0, UNKNOWN_QTY, 0)
 
     def _put_prices(self, events: EventArray, at: Int64Array, price: Float64Array) -> None:
-        try:
-            grid = to_grid(price, self.instrument.tick_size)
-        except OverflowError as error:
-            raise InputError(str(error), file=self._path) from None
+        grid = to_grid(price, self.instrument.tick_size)
         events["price_ticks"][at] = grid.ticks
         events["residual_microticks"][at] = grid.residual
         events["flags"][at] |= grid.flags

@@ -13,7 +13,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from dreammaker.data.importers.base import BoolArray, Float64Array, Int64Array, Progress
+from dreammaker.data.importers.base import (
+    INT32_MAX,
+    BoolArray,
+    Float64Array,
+    Int64Array,
+    Progress,
+    reject,
+)
 from dreammaker.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -211,6 +218,21 @@ def require_finite(values: Float64Array, missing: BoolArray, chunk: Chunk, colum
     if bad.any():
         raise InputError(f"{column} must be a finite number", file=name,
                          line=chunk.line_of_row(int(np.argmax(bad))))
+
+
+def require_on_grid(values: Float64Array, tick_size: float, column: str, chunk: Chunk,
+                    name: Path) -> None:
+    """Refuse a price (NaN for none) that is too large for `to_grid`.
+
+    Raises
+    ------
+    InputError
+        Naming the line.
+    """
+    # NaN compares false.
+    reject(np.rint(values / tick_size) > INT32_MAX,
+           f"{column} is beyond {INT32_MAX} ticks of {tick_size:g}", chunk.line_of_row, name,
+           values)
 
 
 def numbers(table: "pyarrow.Table", column: str) -> tuple[Float64Array, BoolArray]:
