@@ -64,7 +64,12 @@ def test_import_when_most_prices_are_off_the_grid_then_warned(
     code, out, err = run("import", file, "--root", tmp_path / "d")
     assert code == 0 and "Imported" in out
     assert err.startswith("warning: 2 of ") and "grid of 5:" in err
-    assert run("import", file, "--root", tmp_path / "d", "--tick-size", "1")[2] == ""
+    assert run("import", file, "--root", tmp_path / "d", "--tick-size", "1")[2] == (
+        "warning: --tick-size 1 replaces the 5 that is known for WINZ26\n")
+    assert run("import", file, "--root", tmp_path / "d", "--tick-size", "5")[2].startswith(
+        "warning: 2 of ")
+    assert run("import", file, "--root", tmp_path / "d", "--symbol", "XYZ", "--tick-size", "1",
+               )[2] == ""
 
 
 def test_import_when_json_then_one_object_with_quality(run, file: Path, tmp_path: Path) -> None:
