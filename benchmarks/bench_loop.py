@@ -101,7 +101,8 @@ def tick_to_order(minutes: float) -> list[list[object]]:
                   "decision_interval_s": 0.2},
         "risk": {"max_daily_loss": 1e9, "max_orders_per_minute": 100_000,
                  "max_orders_per_second": 1000, "entry_start_minutes_after_open": 0.0,
-                 "entry_stop_minutes_before_close": 0.1, "flatten_minutes_before_close": 0.1}})
+                 "entry_stop_minutes_before_close": 0.1, "flatten_minutes_before_close": 0.1,
+                 "deadline_minutes_before_close": 0.05}})
     # The market is generated beforehand: a poll returns what is there already.
     source = open_source(config)
     parts = []

@@ -42,7 +42,8 @@ def session(minutes: float, seed: int, batch_events: int, folder: Path | None) -
         # cross, and a session this short open for entries until near its end.
         "model": {"entry_threshold": 1.0, "exit_threshold": 0.5, "min_hold_s": 2.0},
         "execution": {"entry_style": "near_touch", "exit_style": "far_touch", "order_lots": 2},
-        "risk": {"entry_stop_minutes_before_close": 5.0, "flatten_minutes_before_close": 2.0},
+        "risk": {"entry_stop_minutes_before_close": 5.0, "flatten_minutes_before_close": 2.0,
+                 "deadline_minutes_before_close": 1.0},
     }, "session_hash")
     if folder is not None:
         folder.mkdir(parents=True)

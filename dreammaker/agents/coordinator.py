@@ -315,7 +315,7 @@ class Coordinator(Agent):
         if goal == 0 or (goal * lots > 0 and abs(goal) <= abs(lots)):
             self._decided(proposal, float("nan"), Reason.NONE, Target(goal))
             return
-        if self.context.gate.state is not TradingState.ARMED:
+        if self.context.gate.state is not TradingState.NORMAL:
             self._decided(proposal, float("nan"), Reason.STOOD_DOWN,
                           Target(0) if goal * lots < 0 else None)
             return

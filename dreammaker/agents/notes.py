@@ -42,7 +42,7 @@ def note_stand_down(context: TradingContext, reason: Reason) -> None:
 
 def note_rearmed(context: TradingContext, why: str) -> None:
     """The risk state is back to normal."""
-    context.orders_db.risk_state(context.clock.now_ns, f"ARMED: {why}")
+    context.orders_db.risk_state(context.clock.now_ns, f"NORMAL: {why}")
     say(logging.WARNING, "trading again", context.clock.now_ns, why=why)
 
 

@@ -98,7 +98,23 @@ class Reason(IntEnum):
     STATE_UNKNOWN = 30
     WORKING_ORDERS = 31
     INVALID_ORDER = 32
-    STOOD_DOWN = 33
+    STOOD_DOWN = 33             # REDUCE_ONLY: no new risk
+    DUPLICATE_ORDER = 34
+    WIDE_SPREAD = 35
+    CROSSED_BOOK = 36
+    MARGIN = 37
+    NOTIONAL = 38
+    MESSAGE_RATIO = 39
+    PORTFOLIO_GROSS = 40
+    PORTFOLIO_NET = 41
+    DRAWDOWN = 42
+    CONSECUTIVE_LOSSES = 43
+    REJECT_RATE = 44
+    SLIPPAGE = 45
+    LATENCY = 46
+    DEADLINE = 47               # something was open at the hard deadline before the close
+    STORE_FAILED = 48           # the durable record cannot be written
+    TRADING_HALTED = 49         # HALTED: exits only, until an operator says otherwise
     # The coordinator's.
     NO_PROPOSAL = 50
     NO_VOTES = 51
@@ -109,6 +125,12 @@ class Reason(IntEnum):
     REPLACED = 61
     FLATTEN = 62
     SIGNAL = 63
+    # Why the risk state is what it is after a start.
+    KILLED = 70                 # KILLED: nothing but the flattening itself
+    RESTARTED = 71              # the last run did not end in good order
+    STATE_MISSING = 72          # there was a run, and its risk state is gone
+    STATE_UNREADABLE = 73
+    POSITION_FOUND = 74         # the broker reported a position that our fills do not explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +307,54 @@ class ExecutionReport:
     fee_micros: int = 0
     reason: Reason = Reason.NONE
     cum_lots: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFailed:
+    """A question to the broker got no answer. It says nothing about what was asked.
+
+    Parameters
+    ----------
+    detail : str
+        What went wrong.
+    """
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """What the venue knows of an order.
+
+    Parameters
+    ----------
+    is_known : bool
+        False: no such order has reached it (one that was just sent may still be on its way).
+    is_working : bool
+        Whether it may still be filled.
+    cum_lots : int
+        Filled in all.
+    leaves_lots : int
+        What still works.
+    """
+
+    is_known: bool
+    is_working: bool = False
+    cum_lots: int = 0
+    leaves_lots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAnswer:
+    """Our net position by the broker's books.
+
+    Parameters
+    ----------
+    lots : int
+        Above 0 long, below 0 short.
+    average_price_ticks : int
+        Nearest whole tick of its average price, 0 where the broker does not say or it is flat.
+    """
+
+    lots: int
+    average_price_ticks: int = 0

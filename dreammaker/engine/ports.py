@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.instrument import Instrument
-from dreammaker.domain.orders import ApprovedOrder, CancelOrder, ExecutionReport
+from dreammaker.domain.orders import (
+    ApprovedOrder,
+    ApprovedReplace,
+    CancelOrder,
+    ExecutionReport,
+    OrderAnswer,
+    PositionAnswer,
+    QueryFailed,
+)
 from dreammaker.domain.schema import EventArray
 from dreammaker.domain.source import SourceProfile
 
@@ -42,6 +50,18 @@ class Broker(Protocol):
 
     def cancel(self, cancel: CancelOrder, now_ns: int) -> None:
         """Ask to cancel an order; the answer comes as a report."""
+        ...
+
+    def replace(self, approved: ApprovedReplace, now_ns: int) -> None:
+        """Ask to change a working order; the answer comes as a report."""
+        ...
+
+    def query_order(self, client_order_id: int, now_ns: int) -> OrderAnswer | QueryFailed:
+        """What the venue knows of an order of ours at this moment; a failure is no answer."""
+        ...
+
+    def query_position(self, now_ns: int) -> PositionAnswer | QueryFailed:
+        """Our net position by the broker's books; a failure is never "flat"."""
         ...
 
     def next_report(self, until_ns: int) -> ExecutionReport | None:

@@ -15,10 +15,13 @@ from dreammaker.domain.errors import InputError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ApprovedOrder,
+    ApprovedReplace,
     CancelOrder,
     ExecutionReport,
     Liquidity,
+    OrderAnswer,
     OrderType,
+    PositionAnswer,
     Reason,
     ReportKind,
     SubmitOrder,
@@ -27,6 +30,7 @@ from dreammaker.domain.orders import (
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import LatencyModel
 from dreammaker.engine.tape import VenueCursor
+from dreammaker.exchange.books import VenueBooks
 from dreammaker.exchange.config import ExchangeConfig
 
 _ENDS = (ReportKind.REJECTED, ReportKind.CANCELED, ReportKind.EXPIRED)
@@ -55,6 +59,7 @@ class SimulatedVenue:
         self._messages = self._report_count = self._fill_count = 0
         self._last_arrival_ns = self._last_local_ns = 0
         self._filled: dict[int, int] = {}
+        self.books = VenueBooks()
 
     def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
         """Send an order; it arrives after the entry latency."""
@@ -65,6 +70,19 @@ class SimulatedVenue:
     def cancel(self, cancel: CancelOrder, now_ns: int) -> None:
         """Send a cancel; it arrives after the entry latency and may come too late."""
         self._send(cancel, now_ns)
+
+    def replace(self, approved: ApprovedReplace, now_ns: int) -> None:
+        """Refused at once: this venue changes no orders; cancel and send anew."""
+        self._report(ReportKind.REPLACE_REJECTED, approved.replace.client_order_id, now_ns,
+                     reason=Reason.NOT_SUPPORTED)
+
+    def query_order(self, client_order_id: int, now_ns: int) -> OrderAnswer:
+        """What the venue's books say of an order at this moment."""
+        return self.books.order(client_order_id)
+
+    def query_position(self, now_ns: int) -> PositionAnswer:
+        """Our net position by the venue's books; fills count before their reports arrive."""
+        return self.books.position()
 
     def next_report(self, until_ns: int) -> ExecutionReport | None:
         """Advance the venue and give the first report that reaches us by a time, or None.
@@ -111,6 +129,7 @@ class SimulatedVenue:
         if isinstance(message, CancelOrder):
             self._cancel(message, time_ns)
             return
+        self.books.arrived(message)
         number = message.client_order_id
         if not self.matcher.continuous:
             self._report(ReportKind.REJECTED, number, time_ns, reason=Reason.MARKET_CLOSED)
@@ -156,5 +175,6 @@ class SimulatedVenue:
                                  self._filled.get(number, 0))
         if kind in _ENDS or (kind is ReportKind.FILLED and leaves == 0):
             self._filled.pop(number, None)
+        self.books.note(report)
         self._report_count += 1
         heapq.heappush(self._reports, (report.local_ns, sequence, report))

@@ -1,6 +1,8 @@
 """Our own orders, fills, position and cash: the only copy in the program."""
 
-from dreammaker.ledger.ledger import Ledger, OrderRecord
-from dreammaker.ledger.position import Position
+from dreammaker.ledger.ledger import Ledger
+from dreammaker.ledger.position import Booking, DealEntry, Position
+from dreammaker.ledger.record import OrderRecord
+from dreammaker.ledger.trips import RoundTrips
 
-__all__ = ["Ledger", "OrderRecord", "Position"]
+__all__ = ["Booking", "DealEntry", "Ledger", "OrderRecord", "Position", "RoundTrips"]

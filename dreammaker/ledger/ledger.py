@@ -1,50 +1,20 @@
 """Orders in flight, the fills they had, and the position that follows."""
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from dreammaker.domain.instrument import Instrument
-from dreammaker.domain.order_state import FINAL, next_state
-from dreammaker.domain.orders import ExecutionReport, OrderState, ReportKind, SubmitOrder
+from dreammaker.domain.orders import (
+    ExecutionReport,
+    OrderState,
+    ReplaceOrder,
+    ReportKind,
+    SubmitOrder,
+)
 from dreammaker.ledger.position import Position
+from dreammaker.ledger.record import OrderRecord
+from dreammaker.ledger.trips import RoundTrips
 
 _REMEMBERED_ORDERS = 1024
-
-
-@dataclass(slots=True)
-class OrderRecord:
-    """An order of ours and how far it got.
-
-    Attributes
-    ----------
-    venue_filled_lots : int
-        What the venue said it has filled; above ``filled_lots`` while fills are on their way.
-    cancel_ns : int or None
-        When a cancel was last sent.
-    """
-
-    order: SubmitOrder
-    state: OrderState = OrderState.INITIALIZED
-    filled_lots: int = 0
-    fill_ids: set[int] = field(default_factory=set)
-    venue_filled_lots: int = 0
-    cancel_ns: int | None = None
-
-    @property
-    def leaves_lots(self) -> int:
-        """What may still be filled."""
-        end = self.venue_filled_lots if self.state in FINAL else self.order.qty_lots
-        return max(end - self.filled_lots, 0)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more can come of it: a final state, and every fill of it is booked."""
-        return self.state in FINAL and self.venue_filled_lots <= self.filled_lots
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether the venue is known to work it (or to be about to answer)."""
-        return self.state not in FINAL and self.state is not OrderState.UNKNOWN
 
 
 class Ledger:
@@ -58,7 +28,12 @@ class Ledger:
     working : dict of int to OrderRecord
         Orders that may still be filled, in order of sending.
     position : Position
-    fill_count, order_count : int
+    trips : RoundTrips
+    fill_count, order_count, message_count : int
+        Messages are orders, changes and cancels.
+    adopted_lots : int
+        Lots, without sign, that were booked because the broker's position has them and no order
+        of ours explains them.
     doubtful : bool
         Some order's outcome is unknown, a report spoke of an order we do not know, or of a fill
         that cannot be: no new risk until it was cleared.
@@ -68,7 +43,10 @@ class Ledger:
         self.instrument = instrument
         self.position = Position(instrument.tick_value_micros)
         self.working: dict[int, OrderRecord] = {}
-        self.fill_count = self.order_count = self.duplicate_count = self.stray_count = 0
+        self.trips = RoundTrips()
+        self.fill_count = self.order_count = self.message_count = 0
+        self.duplicate_count = self.stray_count = self.adopted_lots = 0
+        self._strays_cleared = 0
         self._finished: dict[int, OrderRecord] = {}
         self._finished_ids: deque[int] = deque()
         self._next_id = 1
@@ -79,12 +57,22 @@ class Ledger:
         self._next_id += 1
         return number
 
-    def submitted(self, order: SubmitOrder) -> None:
+    def submitted(self, order: SubmitOrder, *, sent_ns: int = 0, mid_half_ticks: int = 0) -> None:
         """An order is on its way to the broker."""
         if self.find(order.client_order_id) is not None:
             raise AssertionError(f"order {order.client_order_id} was sent already")
         self.order_count += 1
-        self.working[order.client_order_id] = OrderRecord(order, OrderState.SUBMITTED)
+        self.message_count += 1
+        self.working[order.client_order_id] = OrderRecord(
+            order, OrderState.SUBMITTED, sent_ns=sent_ns, mid_half_ticks=mid_half_ticks)
+
+    def replace_requested(self, change: ReplaceOrder) -> None:
+        """A change of a working order is on its way; until it is answered the larger counts."""
+        record = self.working[change.client_order_id]
+        if record.replacing is not None:
+            raise AssertionError(f"order {change.client_order_id} is being changed already")
+        self.message_count += 1
+        record.replacing = change
 
     def outcome_unknown(self, client_order_id: int) -> None:
         """Nobody can say whether an order went out."""
@@ -93,6 +81,7 @@ class Ledger:
     def cancel_requested(self, client_order_id: int, now_ns: int) -> None:
         """A cancel is on its way."""
         record = self.working[client_order_id]
+        self.message_count += 1
         record.cancel_ns = now_ns
         if record.is_certain:
             record.state = OrderState.PENDING_CANCEL
@@ -118,15 +107,55 @@ class Ledger:
                 self.duplicate_count += 1
                 return None
             record.fill_ids.add(report.fill_id)
-            record.filled_lots += report.qty_lots
             self.fill_count += 1
-            self.position.fill(record.order.side, report.qty_lots, report.price_ticks,
-                               report.fee_micros)
-        record.venue_filled_lots = max(record.venue_filled_lots, report.cum_lots)
-        record.state = next_state(record.state, report.kind, record.filled_lots,
-                                  record.order.qty_lots)
+            self._book(record, report)
+        if not record.advance(report):
+            self.duplicate_count += 1
+            return None
         self._file(record)
         return record
+
+    def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
+        side, awaited = record.order.side, min(record.provisional_lots, report.qty_lots)
+        if awaited:
+            # The broker's position had these lots before their fill came: now it takes their place.
+            self.position.fill(-side, awaited, record.provisional_ticks, 0)
+            self.position.traded_lots -= 2 * awaited
+            record.provisional_lots -= awaited
+        record.filled_lots += report.qty_lots - awaited
+        booking = self.position.fill(side, report.qty_lots, report.price_ticks, report.fee_micros)
+        if booking.closed_trip_micros is not None and not awaited:
+            self.trips.note(booking.closed_trip_micros)
+
+    def adopt(self, lots: int, price_ticks: int) -> int:
+        """Make the position what the broker says it is; returns the lots it was off by (signed).
+
+        The difference is first laid to orders that may have been filled without our knowledge, in
+        order of sending: a fill of theirs that comes later takes the place of what is booked here.
+        The rest is booked as it is. Whatever was doubtful about the position is so no longer.
+
+        Parameters
+        ----------
+        lots : int
+            The broker's net position.
+        price_ticks : int
+            At which the difference is booked; the result differs from the truth by no more than
+            the error of this price.
+        """
+        difference = lots - self.position.lots
+        side, rest = (1 if difference > 0 else -1), abs(difference)
+        for record in list(self.working.values()):
+            take = min(record.leaves_lots, rest) if record.order.side == side else 0
+            if take and not record.provisional_lots:
+                record.provisional_lots, record.provisional_ticks = take, price_ticks
+                record.filled_lots += take
+                rest -= take
+                self._file(record)
+        self.adopted_lots += rest
+        if difference:
+            self.position.fill(side, abs(difference), price_ticks, 0)
+        self._strays_cleared = self.stray_count
+        return difference
 
     def _file(self, record: OrderRecord) -> None:
         number = record.order.client_order_id
@@ -145,13 +174,17 @@ class Ledger:
     @property
     def doubtful(self) -> bool:
         """Whether anything about our orders or position is unknown."""
-        return self.stray_count > 0 or any(
+        return self.stray_count > self._strays_cleared or any(
             record.state is OrderState.UNKNOWN for record in self.working.values())
 
     def working_lots(self, side: int) -> int:
         """Lots of ours that may still be filled on a side."""
         return sum(record.leaves_lots for record in self.working.values()
                    if record.order.side == side)
+
+    def worst_lots(self) -> int:
+        """Largest net position, without sign, that the orders that work could bring about."""
+        return max(abs(self.worst_position(1)), abs(self.worst_position(-1)))
 
     def worst_position(self, side: int) -> int:
         """Position if everything that works on a side were filled."""

@@ -4,56 +4,53 @@ Strictly reducing orders pass the entry limits, for an exit must never be blocke
 needs every answer to be known and within its limit. Whatever is unknown denies.
 """
 
-from collections import deque
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import replace as changed
 
 from dreammaker.domain.orders import (
     ApprovedOrder,
+    ApprovedReplace,
     OrderDenied,
+    OrderState,
     OrderType,
     Reason,
+    ReplaceOrder,
     SubmitOrder,
+    TimeInForce,
     approve,
+    approve_replace,
 )
-from dreammaker.domain.schema import Phase
-from dreammaker.engine.clock import NS_PER_MS, NS_PER_S
 from dreammaker.engine.market import MarketView
-from dreammaker.ledger import Ledger
+from dreammaker.ledger import Ledger, OrderRecord
 from dreammaker.risk.config import RiskConfig
-
-_NS_PER_MINUTE = 60 * NS_PER_S
-
-
-class TradingState(IntEnum):
-    """How much risk may do."""
-
-    ARMED = 1        # orders pass within limits
-    STOOD_DOWN = 2   # reducing orders only
-    KILLED = 3       # the daily loss, or a command: reducing orders only, for good
-
-
-@dataclass(slots=True)
-class SessionWindow:
-    """Hours of the session in loop time; None = not known, which allows entries at all times."""
-
-    open_ns: int | None = None
-    close_ns: int | None = None
+from dreammaker.risk.entry import EntryLimits, SessionWindow
+from dreammaker.risk.portfolio import Portfolio
+from dreammaker.risk.quality import OrderQuality
+from dreammaker.risk.results import DayResult
+from dreammaker.risk.state import DENIALS, StateMachine, TradingState
 
 
 class RiskGate:
-    """Approves or denies single orders.
+    """Approves or denies single orders and changes of orders, and holds the risk state.
 
     Parameters
     ----------
     config : RiskConfig
     ledger : Ledger
     market : MarketView
+    portfolio : Portfolio, optional
+        Where several instruments share limits; this one is added to it. Left out, it stands alone.
+
+    Attributes
+    ----------
+    is_silent : bool
+        The kill switch has done its work and verified it: nothing at all passes.
+    denied_counts : dict of Reason to int
+        Every denial.
 
     Examples
     --------
     >>> from dreammaker.domain.instrument import Instrument
-    >>> from dreammaker.domain.orders import TimeInForce
+    >>> from dreammaker.domain.orders import OrderType, TimeInForce
     >>> win = Instrument.win()
     >>> gate = RiskGate(RiskConfig(), Ledger(win), MarketView(win, 27))
     >>> order = SubmitOrder(1, 1, OrderType.MARKET, TimeInForce.DAY, 1, 26_000, 0)
@@ -61,35 +58,61 @@ class RiskGate:
     'NO_BOOK'
     """
 
-    def __init__(self, config: RiskConfig, ledger: Ledger, market: MarketView) -> None:
+    def __init__(self, config: RiskConfig, ledger: Ledger, market: MarketView,
+                 portfolio: Portfolio | None = None) -> None:
         self.config, self.ledger, self.market = config, ledger, market
-        self.state = TradingState.ARMED
-        self.state_reason = Reason.NONE
+        self.machine = StateMachine()
         self.window = SessionWindow()
-        self._sent_ns: deque[int] = deque(maxlen=config.max_orders_per_minute)
-        self._mid_half_ticks: int | None = None
+        self.result = DayResult(ledger, market)
+        self.quality = OrderQuality(config)
+        self.portfolio = portfolio if portfolio is not None else Portfolio.from_config(config)
+        self.entry = EntryLimits(config, ledger, market, self.window, self.result,
+                                 self.portfolio, self.portfolio.add(ledger, market))
+        self.denied_counts: dict[Reason, int] = {}
+        self.is_silent = False
+        self._trip_losses_seen = 0
         self._unsent: list[ApprovedOrder] = []
+        self._unsent_changes: list[ApprovedReplace] = []
+
+    # The state.
+
+    @property
+    def state(self) -> TradingState:
+        """How much risk may do."""
+        return self.machine.state
+
+    @property
+    def state_reason(self) -> Reason:
+        """Why the state is what it is."""
+        return self.machine.reason
 
     def stand_down(self, reason: Reason) -> bool:
         """Allow reducing orders only; True where this is new."""
-        if self.state is not TradingState.ARMED:
-            return False
-        self.state, self.state_reason = TradingState.STOOD_DOWN, reason
-        return True
+        return self.machine.worsen(TradingState.REDUCE_ONLY, reason)
+
+    def halt(self, reason: Reason) -> bool:
+        """Allow exits only, until an operator re-arms; True where this is new."""
+        return self.machine.worsen(TradingState.HALTED, reason)
 
     def kill(self, reason: Reason) -> bool:
-        """Allow reducing orders only, for the rest of the session; True where this is new."""
-        if self.state is TradingState.KILLED:
+        """Allow the kill switch's flattening only, for good; True where this is new."""
+        return self.machine.worsen(TradingState.KILLED, reason)
+
+    def rearm(self, *, by_operator: bool = False) -> bool:
+        """Leave a state whose causes are gone, or that an operator has looked at.
+
+        A kill is never left. After an operator's word drawdown, streak of losses and quality of
+        orders are measured anew; the daily loss is not.
+        """
+        if not self.machine.rearm(by_operator=by_operator):
             return False
-        self.state, self.state_reason = TradingState.KILLED, reason
+        if by_operator:
+            self.result.forget_high_water()
+            self.quality.forget()
+            self._trip_losses_seen = self.ledger.trips.consecutive_losses
         return True
 
-    def rearm(self) -> bool:
-        """Leave a stand-down whose cause is gone; a kill is never left."""
-        if self.state is not TradingState.STOOD_DOWN:
-            return False
-        self.state, self.state_reason = TradingState.ARMED, Reason.NONE
-        return True
+    # Orders.
 
     def check(self, order: SubmitOrder, now_ns: int) -> ApprovedOrder | OrderDenied:
         """Approve or deny one order.
@@ -97,41 +120,76 @@ class RiskGate:
         An approved order counts at once: against the rate limits, and, until the ledger has it,
         as working. An approval holds for its moment only.
         """
-        self._unsent = [approved for approved in self._unsent if approved.approved_ns == now_ns
-                        and self.ledger.find(approved.order.client_order_id) is None]
+        self._forget_unsent(now_ns)
         reason, detail = self._well_formed(order)
+        if reason is Reason.NONE:
+            reason, detail = self._state_allows(order)
         if reason is Reason.NONE and not self._strictly_reducing(order):
-            reason, detail = self._entry(order, now_ns)
+            reason, detail = self._entry_allowed(order)
+            if reason is Reason.NONE:
+                reason, detail = self.entry.check(
+                    order, self._pending_lots(order.side),
+                    len(self.ledger.working) + len(self._unsent), now_ns)
         if reason is not Reason.NONE:
-            return OrderDenied(order, reason, detail, now_ns)
-        self._sent_ns.append(now_ns)
+            return self._denied(order, reason, detail, now_ns)
+        self.entry.note_approved(order, now_ns)
         approved = approve(order, now_ns)
         self._unsent.append(approved)
         return approved
 
-    def daily_loss_reached(self) -> bool:
-        """Whether the session's result is at or below the limit.
+    def check_replace(self, change: ReplaceOrder, now_ns: int) -> ApprovedReplace | OrderDenied:
+        """Approve or deny a change of a working order; it counts in the rates as an order does.
 
-        Open lots are worth the last mid of a two-sided market; a market that has none now (one
-        side empty, crossed) does not hide a loss.
+        One change may be in flight at a time. A change that only takes lots away, at a price that
+        is not more aggressive, passes in every state but KILLED, as a cancel does. Any other is
+        judged by what the order would become, in flight with the larger of its two quantities.
         """
-        if self.market.book_ok:
-            self._mid_half_ticks = self.market.mid_half_ticks
-        position = self.ledger.position
-        if self._mid_half_ticks is None:
-            net = position.realised_micros - position.fees_micros
-        else:
-            net = position.net_micros(self._mid_half_ticks)
-        return net <= -self.config.max_daily_loss_micros
+        self._forget_unsent(now_ns)
+        record = self.ledger.working.get(change.client_order_id)
+        order = None if record is None else changed(
+            record.order, qty_lots=change.qty_lots, price_ticks=change.price_ticks)
+        if record is None or order is None:
+            return self._denied(_nothing(change), Reason.INVALID_ORDER,
+                                f"order {change.client_order_id} does not work", now_ns)
+        reason, detail = self._changeable(record, change)
+        if reason is Reason.NONE and self.state is TradingState.KILLED:
+            reason, detail = Reason.KILLED, f"KILLED: {self.state_reason.name}"
+        if reason is Reason.NONE and not _only_shrinks(record, change):
+            reason, detail = self._larger_change_allowed(record, order, now_ns)
+        if reason is not Reason.NONE:
+            return self._denied(order, reason, detail, now_ns)
+        self.entry.note_approved(order, now_ns)
+        approved = approve_replace(change, now_ns)
+        self._unsent_changes.append(approved)
+        return approved
+
+    def daily_loss_reached(self) -> bool:
+        """Whether the day's result is at or below the limit."""
+        return self.result.net_micros() <= -self.config.max_daily_loss_micros
 
     def entry_window_open(self, now_ns: int) -> bool:
         """Whether positions may be opened at this time of the session."""
-        window, config = self.window, self.config
-        if window.open_ns is not None and now_ns < window.open_ns + round(
-                config.entry_start_minutes_after_open * _NS_PER_MINUTE):
-            return False
-        return window.close_ns is None or now_ns < window.close_ns - round(
-            config.entry_stop_minutes_before_close * _NS_PER_MINUTE)
+        return self.window.entries_allowed(self.config, now_ns)
+
+    def breach(self) -> tuple[TradingState, Reason, str]:
+        """The gravest limit that is passed after the fact, and the state it calls for."""
+        config, result, trips = self.config, self.result, self.ledger.trips
+        if self.daily_loss_reached():
+            return TradingState.KILLED, Reason.DAILY_LOSS, (
+                f"the result is {result.net_micros() / 1e6:,.2f}")
+        if result.drawdown_micros() >= config.max_drawdown_micros:
+            return TradingState.HALTED, Reason.DRAWDOWN, (
+                f"the result is {result.drawdown_micros() / 1e6:,.2f} below the best of the day")
+        losses = trips.consecutive_losses
+        if losses < self._trip_losses_seen:
+            self._trip_losses_seen = 0
+        if losses - self._trip_losses_seen >= config.max_consecutive_losses:
+            return TradingState.HALTED, Reason.CONSECUTIVE_LOSSES, f"{losses} losses in a row"
+        reason, detail = self.quality.breach()
+        return (TradingState.NORMAL if reason is Reason.NONE else TradingState.REDUCE_ONLY,
+                reason, detail)
+
+    # Single questions.
 
     def _well_formed(self, order: SubmitOrder) -> tuple[Reason, str]:
         if order.side not in (1, -1) or order.qty_lots < 1 or order.client_order_id < 1:
@@ -144,6 +202,53 @@ class RiskGate:
                 f"a position of {self.ledger.position.lots:+d}")
         return Reason.NONE, ""
 
+    def _state_allows(self, order: SubmitOrder) -> tuple[Reason, str]:
+        if self.state is not TradingState.KILLED:
+            return Reason.NONE, ""
+        if order.reduce_only and order.reason is Reason.FLATTEN and not self.is_silent:
+            return Reason.NONE, ""
+        return Reason.KILLED, f"KILLED: {self.state_reason.name}"
+
+    def _entry_allowed(self, order: SubmitOrder) -> tuple[Reason, str]:
+        if self.state is not TradingState.NORMAL:
+            return DENIALS[self.state], f"{self.state.name}: {self.state_reason.name}"
+        if self.ledger.doubtful:
+            return Reason.STATE_UNKNOWN, "an order's outcome or the position is not known"
+        return Reason.NONE, ""
+
+    def _changeable(self, record: OrderRecord, change: ReplaceOrder) -> tuple[Reason, str]:
+        number = change.client_order_id
+        if record.replacing is not None or any(
+                approved.replace.client_order_id == number for approved in self._unsent_changes):
+            return Reason.INVALID_ORDER, f"a change of order {number} is in flight already"
+        if record.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+            return Reason.INVALID_ORDER, (
+                f"order {number} is {record.state.name}; it can be changed once it is accepted "
+                "and before its cancel")
+        filled = max(record.filled_lots, record.venue_filled_lots)
+        if change.qty_lots <= filled:
+            return Reason.INVALID_ORDER, (
+                f"{change.qty_lots} lots in all, of which {filled} are filled: cancel it instead")
+        return Reason.NONE, ""
+
+    def _larger_change_allowed(self, record: OrderRecord, order: SubmitOrder, now_ns: int
+                               ) -> tuple[Reason, str]:
+        leaves = max(record.leaves_lots, order.qty_lots - record.filled_lots)
+        others = self._pending_lots(order.side) - record.leaves_lots
+        lots = self.ledger.position.lots
+        if lots * order.side < 0 and others + leaves <= abs(lots):
+            return Reason.NONE, ""
+        if order.reduce_only:
+            return Reason.INVALID_ORDER, (
+                f"the changed reduce-only order would not reduce a position of {lots:+d}")
+        reason, detail = self._entry_allowed(order)
+        if reason is not Reason.NONE:
+            return reason, detail
+        # What it has filled is in the position already: the limits see what it may still fill.
+        return self.entry.check(changed(order, qty_lots=leaves), others,
+                                len(self.ledger.working) + len(self._unsent) - 1, now_ns,
+                                is_change=True)
+
     def _strictly_reducing(self, order: SubmitOrder) -> bool:
         """Whether the order can only bring the position nearer to zero, come what may."""
         lots = self.ledger.position.lots
@@ -153,59 +258,36 @@ class RiskGate:
 
     def _pending_lots(self, side: int) -> int:
         """Lots on a side that work or are approved and about to be sent."""
-        return self.ledger.working_lots(side) + sum(
+        lots = self.ledger.working_lots(side) + sum(
             approved.order.qty_lots for approved in self._unsent if approved.order.side == side)
+        for approved in self._unsent_changes:
+            record = self.ledger.working[approved.replace.client_order_id]
+            if record.order.side == side:
+                lots += max(approved.replace.qty_lots - record.most_lots, 0)
+        return lots
 
-    def _entry(self, order: SubmitOrder, now_ns: int) -> tuple[Reason, str]:
-        config, ledger, market = self.config, self.ledger, self.market
-        if self.state is not TradingState.ARMED:
-            return Reason.STOOD_DOWN, f"{self.state.name}: {self.state_reason.name}"
-        if ledger.doubtful:
-            return Reason.STATE_UNKNOWN, "an order's outcome or the position is not known"
-        if market.phase is not Phase.CONTINUOUS:
-            return Reason.SESSION_PHASE, f"the session is in {market.phase.name}"
-        if not self.entry_window_open(now_ns):
-            return Reason.ENTRY_WINDOW, "outside the hours in which positions may be opened"
-        if not market.book_ok:
-            return Reason.NO_BOOK, "no two-sided market"
-        age_ms = market.data_age_ns(now_ns) / NS_PER_MS
-        if not 0 <= age_ms <= config.stale_data_ms:
-            return Reason.STALE_DATA, (
-                f"market data are {age_ms:.0f} ms old; allowed are {config.stale_data_ms:g} ms")
-        if order.qty_lots > config.max_order_lots:
-            return Reason.ORDER_SIZE, (
-                f"{order.qty_lots} lots; allowed are {config.max_order_lots}")
-        worst = ledger.position.lots + order.side * (
-            self._pending_lots(order.side) + order.qty_lots)
-        if abs(worst) > config.max_position_lots:
-            return Reason.POSITION_LIMIT, (
-                f"the position could reach {worst:+d} lots; allowed are "
-                f"{config.max_position_lots}")
-        working_count = len(ledger.working) + len(self._unsent)
-        if working_count >= config.max_working_orders:
-            return Reason.WORKING_ORDERS, f"{working_count} orders work already"
-        if not self._rate_allows(now_ns):
-            return Reason.ORDER_RATE, (
-                f"more than {config.max_orders_per_second} orders a second or "
-                f"{config.max_orders_per_minute} a minute")
-        if order.order_type is OrderType.LIMIT:
-            # Only a price worse than the mid can hurt: buying far above or selling far below.
-            worse = order.side * (2 * order.price_ticks - market.mid_half_ticks)
-            if worse > 2 * config.price_collar_ticks:
-                return Reason.PRICE_COLLAR, (
-                    f"the limit is {worse / 2:g} ticks worse than the mid; allowed are "
-                    f"{config.price_collar_ticks}")
-        if self.daily_loss_reached():
-            return Reason.DAILY_LOSS, "the daily loss limit is reached"
-        return Reason.NONE, ""
+    def _forget_unsent(self, now_ns: int) -> None:
+        self._unsent = [approved for approved in self._unsent if approved.approved_ns == now_ns
+                        and self.ledger.find(approved.order.client_order_id) is None]
+        working = self.ledger.working
+        self._unsent_changes = [
+            approved for approved in self._unsent_changes if approved.approved_ns == now_ns
+            and approved.replace.client_order_id in working
+            and working[approved.replace.client_order_id].replacing is not approved.replace]
 
-    def _rate_allows(self, now_ns: int) -> bool:
-        sent, config = self._sent_ns, self.config
-        if len(sent) == sent.maxlen and now_ns - sent[0] < _NS_PER_MINUTE:
-            return False
-        recent = 0
-        for time_ns in reversed(sent):
-            if now_ns - time_ns >= NS_PER_S:
-                break
-            recent += 1
-        return recent < config.max_orders_per_second
+    def _denied(self, order: SubmitOrder, reason: Reason, detail: str, now_ns: int) -> OrderDenied:
+        self.denied_counts[reason] = self.denied_counts.get(reason, 0) + 1
+        return OrderDenied(order, reason, detail, now_ns)
+
+
+def _only_shrinks(record: OrderRecord, change: ReplaceOrder) -> bool:
+    order = record.order
+    more_aggressive = order.side * (change.price_ticks - order.price_ticks) > 0
+    return change.qty_lots <= order.qty_lots and not more_aggressive
+
+
+def _nothing(change: ReplaceOrder) -> SubmitOrder:
+    """What a change of an order that does not work would have become, as far as it says."""
+    return SubmitOrder(change.client_order_id, 0, OrderType.LIMIT, TimeInForce.DAY,
+                       change.qty_lots, change.price_ticks, change.created_ns,
+                       reason=change.reason)

@@ -16,11 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreammaker.domain.orders import CancelOrder, ExecutionReport, OrderDenied, SubmitOrder
+from dreammaker.domain.orders import (
+    CancelOrder,
+    ExecutionReport,
+    OrderDenied,
+    ReplaceOrder,
+    SubmitOrder,
+)
 from dreammaker.domain.schema import EVENT_DTYPE, EventArray
 from dreammaker.store.segments import MemorySegment, SegmentWriter, record_bytes
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 
 JOURNAL_DTYPE = np.dtype([
     ("item", "<i8"),         # number of the record
@@ -59,13 +65,19 @@ class Entry(IntEnum):
     REPORT = 2       # code: report kind, side: liquidity, x: fill id, y: leaves, a: fee, b: reason
     TIMER = 3        # order_id: key, x: due time
     COMMAND = 4      # code: command, x: decisions made before it
+    ORDER_QUERY = 5  # order_id, code: answer (store.journal.QUERY_*), x: filled in all
+    POSITION_QUERY = 6  # code: answer, qty: lots
     DECISION = 20    # code: reason, side, qty: target, x: mid in half ticks, a: score, b: share
     VOTE = 21        # code: voter, side: ballot, a: value
-    SUBMIT = 22      # code: type | tif << 4 | reduce_only << 8, x: reason
+    # code: type | tif << 4 | reduce_only << 8 | post_only << 9, x: reason, y: trigger, a: parent
+    SUBMIT = 22
     CANCEL = 23      # code: reason
     DENIED = 24      # code: reason
     AGENT = 25       # code: agent, side: state
-    STAND_DOWN = 26  # code: reason
+    STAND_DOWN = 26  # code: reason, side: risk state
+    REPLACE = 27     # code: reason
+    REARM = 28       # code: reason
+    ADOPT = 29       # price, qty: the broker's position, x: lots it was off by
 
 
 class Journal:
@@ -122,9 +134,17 @@ class Journal:
     def submit(self, order: SubmitOrder, time_ns: int, event_count: int) -> None:
         """Append an order as it goes to the broker."""
         self.write(Entry.SUBMIT, time_ns, event_count,
-                   code=order.order_type | order.tif << 4 | int(order.reduce_only) << 8,
+                   code=(order.order_type | order.tif << 4 | int(order.reduce_only) << 8
+                         | int(order.post_only) << 9),
                    side=order.side, order_id=order.client_order_id,
-                   price_ticks=order.price_ticks, qty_lots=order.qty_lots, x=order.reason)
+                   price_ticks=order.price_ticks, qty_lots=order.qty_lots, x=order.reason,
+                   y=order.trigger_ticks, a=float(order.parent_id))
+
+    def replace(self, change: ReplaceOrder, time_ns: int, event_count: int) -> None:
+        """Append a change of a working order as it goes to the broker."""
+        self.write(Entry.REPLACE, time_ns, event_count, code=change.reason,
+                   order_id=change.client_order_id, price_ticks=change.price_ticks,
+                   qty_lots=change.qty_lots)
 
     def cancel(self, cancel: CancelOrder, time_ns: int, event_count: int) -> None:
         """Append a cancel as it goes to the broker."""

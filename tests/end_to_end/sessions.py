@@ -26,7 +26,8 @@ def short_config(minutes: float = 5.0, *, seed: int = 1, batch_events: int = 409
                   "decision_interval_s": 0.5},
         "risk": {"entry_start_minutes_after_open": 0.2,
                  "entry_stop_minutes_before_close": 1.0,
-                 "flatten_minutes_before_close": 0.5},
+                 "flatten_minutes_before_close": 0.5,
+                 "deadline_minutes_before_close": 0.25},
     }
     for name, keys in sections.items():
         values.setdefault(name, {}).update(keys)

@@ -24,6 +24,7 @@ session_minutes = {minutes}
 entry_start_minutes_after_open = 0.2
 entry_stop_minutes_before_close = 1.0
 flatten_minutes_before_close = 0.5
+deadline_minutes_before_close = 0.25
 [model]
 entry_threshold = 1.0
 """

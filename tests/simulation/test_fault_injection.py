@@ -114,6 +114,9 @@ def session(seed, *, folder=None, batch=4096, send_failures=2, **risk):
     limits = {"max_position_lots": LIMIT, "max_order_lots": LIMIT, "max_working_orders": 4,
               "max_orders_per_minute": 200, "entry_start_minutes_after_open": 0.2,
               "entry_stop_minutes_before_close": 3.0, "flatten_minutes_before_close": 2.0,
+              "deadline_minutes_before_close": 0.5, "max_drawdown": 1e6,
+              "max_consecutive_losses": 10_000, "max_reject_share": 1.0,
+              "max_latency_ms": 60_000.0,
               "max_daily_loss": 1e6}
     config = parse_config({
         "run": {"seed": seed}, "data": {"batch_events": batch},

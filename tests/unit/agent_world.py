@@ -10,7 +10,11 @@ from dreammaker.domain.orders import (
     ApprovedOrder,
     CancelOrder,
     ExecutionReport,
+    OrderAnswer,
     OrderType,
+    PositionAnswer,
+    QueryFailed,
+    ReplaceOrder,
     ReportKind,
     SubmitOrder,
     TimeInForce,
@@ -37,12 +41,25 @@ class ScriptedBroker:
         self.submitted: list[SubmitOrder] = []
         self.cancelled: list[CancelOrder] = []
         self.reports: deque[ExecutionReport] = deque()
+        self.replaced: list[ReplaceOrder] = []
+        self.orders: dict[int, OrderAnswer | QueryFailed] = {}
+        self.position: PositionAnswer | QueryFailed = QueryFailed("nobody answers")
 
     def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
         self.submitted.append(approved.order)
 
     def cancel(self, cancel: CancelOrder, now_ns: int) -> None:
         self.cancelled.append(cancel)
+
+    def replace(self, approved, now_ns):
+        self.replaced.append(approved.replace)
+
+    def query_order(self, client_order_id, now_ns):
+        """What a test said it would answer; failed where it said nothing."""
+        return self.orders.get(client_order_id, QueryFailed("nobody answers"))
+
+    def query_position(self, now_ns):
+        return self.position
 
     def next_report(self, until_ns: int) -> ExecutionReport | None:
         if self.reports and self.reports[0].local_ns <= until_ns:

@@ -9,6 +9,7 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ExecutionReport,
     OrderType,
+    QueryFailed,
     ReportKind,
 )
 from dreammaker.domain.schema import EVENT_DTYPE
@@ -34,6 +35,7 @@ class ScriptedBroker:
     def __init__(self, calls):
         self.calls = calls
         self.submitted, self.cancels, self.fails, self.fails_once = [], [], False, False
+        self.replaced, self.orders, self.position = [], {}, QueryFailed("nobody answers")
 
     def submit(self, approved, now_ns):
         self.calls.append("broker.submit")
@@ -47,6 +49,16 @@ class ScriptedBroker:
         if self.fails:
             raise ConnectionError("the line is dead")
         self.cancels.append(cancel.client_order_id)
+
+    def replace(self, approved, now_ns):
+        self.replaced.append(approved.replace)
+
+    def query_order(self, client_order_id, now_ns):
+        """What a test said it would answer; failed where it said nothing."""
+        return self.orders.get(client_order_id, QueryFailed("nobody answers"))
+
+    def query_position(self, now_ns):
+        return self.position
 
     def next_report(self, until_ns):
         return None

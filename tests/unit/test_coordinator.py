@@ -117,7 +117,7 @@ def test_message_when_nobody_takes_it_then_counted() -> None:
     world.coordinator.on_decision()
     assert world.coordinator.undelivered == 1
     assert world.coordinator.decision_reasons == {Reason.AGENT_NOT_RUNNING: 1}
-    assert world.context.gate.state is TradingState.ARMED
+    assert world.context.gate.state is TradingState.NORMAL
 
 
 @pytest.mark.parametrize("capability", [GUARD, EXECUTE])
@@ -127,10 +127,10 @@ def test_critical_agent_when_taken_out_then_stood_down_until_it_is_replaced(
     world.hold(2)
     world.coordinator.unregister(capability.name.lower())
     gate = world.context.gate
-    assert (gate.state, gate.state_reason) == (TradingState.STOOD_DOWN, Reason.AGENT_NOT_RUNNING)
+    assert (gate.state, gate.state_reason) == (TradingState.REDUCE_ONLY, Reason.AGENT_NOT_RUNNING)
     assert [(o.side, o.qty_lots, o.reduce_only) for o in world.broker.submitted] == [(-1, 2, True)]
     world.coordinator.register(Stub("new", world.context.clock, capability))
-    assert gate.state is TradingState.ARMED
+    assert gate.state is TradingState.NORMAL
 
 
 def test_topology_when_asked_then_one_line_an_agent_in_order() -> None:
@@ -148,11 +148,11 @@ def test_agent_when_it_raises_then_isolated_and_restarted_in_loop_time() -> None
     world = World()
     world.fail(PREDICT)
     agent, gate = world.agents[PREDICT], world.context.gate
-    assert agent.state is AgentState.ERROR and gate.state is TradingState.STOOD_DOWN
+    assert agent.state is AgentState.ERROR and gate.state is TradingState.REDUCE_ONLY
     assert world.coordinator.failures == [(100 * SECOND, "predict", "RuntimeError('broken')")]
     assert world.fire_timers(101 * SECOND - 1) == []
     assert world.fire_timers(101 * SECOND) == ["restart"]
-    assert agent.state is AgentState.RUNNING and gate.state is TradingState.ARMED
+    assert agent.state is AgentState.RUNNING and gate.state is TradingState.NORMAL
     assert agent.metrics.restarts == 1
 
 
@@ -178,13 +178,13 @@ def test_agent_when_it_fails_at_the_start_then_tried_again() -> None:
     world.agents[PREDICT].start_raises = RuntimeError("no model")
     world.coordinator.start_all()
     assert world.agents[PREDICT].state is AgentState.ERROR
-    assert world.context.gate.state is TradingState.STOOD_DOWN
+    assert world.context.gate.state is TradingState.REDUCE_ONLY
     world.fire_timers(101 * SECOND)
     assert world.agents[PREDICT].state is AgentState.ERROR
     world.agents[PREDICT].start_raises = None
     world.fire_timers(103 * SECOND)
     assert world.agents[PREDICT].state is AgentState.RUNNING
-    assert world.context.gate.state is TradingState.ARMED
+    assert world.context.gate.state is TradingState.NORMAL
 
 
 def test_execution_when_it_fails_then_flattened_without_it() -> None:
@@ -235,7 +235,7 @@ def test_rearm_when_another_cause_stands_then_stays_down() -> None:
                                                 price_ticks=26_000))
     world.fire_timers(101 * SECOND)
     assert world.agents[PREDICT].state is AgentState.RUNNING
-    assert world.context.gate.state is TradingState.STOOD_DOWN
+    assert world.context.gate.state is TradingState.REDUCE_ONLY
 
 
 def test_rearm_when_killed_then_never() -> None:
@@ -278,7 +278,7 @@ def test_agents_when_they_do_not_come_to_rest_then_stood_down_for_good() -> None
     assert not any(agent.inbox or agent.outbox for agent in world.coordinator.agents.values())
     world.fail(PREDICT)
     world.fire_timers(110 * SECOND)
-    assert world.context.gate.state is TradingState.STOOD_DOWN
+    assert world.context.gate.state is TradingState.REDUCE_ONLY
 
 
 # Heartbeats.

@@ -43,7 +43,7 @@ def test_an_order_whose_intent_cannot_be_recorded_is_not_sent():
     assert "broker.submit" not in bench.calls
     assert bench.agent.state is AgentState.ERROR
     assert bench.ledger.working == {}
-    assert bench.gate.state is TradingState.STOOD_DOWN
+    assert bench.gate.state is TradingState.REDUCE_ONLY
 
 
 def test_reversal_closes_first_and_opens_then():

@@ -91,7 +91,7 @@ def test_the_daily_loss_flattens_and_ends_the_day():
     bench.report(K.FILLED, 2, 2, 25_990)
     bench.target(1)
     assert len(bench.orders) == 2
-    assert bench.agent.denied_counts == {Reason.STOOD_DOWN: 1}
+    assert bench.agent.denied_counts == {Reason.KILLED: 1}
 
 
 def test_kill_command_flattens_at_once():
@@ -112,7 +112,7 @@ def test_a_send_that_raises_leaves_the_order_unknown_and_allows_no_new_risk():
     assert bench.ledger.find(1).state is OrderState.UNKNOWN
     assert bench.calls[:2] == ["intent", "broker.submit"]
     assert bench.ledger.doubtful
-    assert bench.gate.state is TradingState.STOOD_DOWN
+    assert bench.gate.state is TradingState.REDUCE_ONLY
     bench.broker.fails = False
     bench.later(10 * NS_PER_S)
     assert bench.agent.state is AgentState.RUNNING
@@ -242,7 +242,7 @@ def test_risk_that_fails_leaves_the_way_out_open():
     bench.risk.fail(RuntimeError("broken"))
     bench.coordinator.pump()
     assert bench.orders[1:] == [(-1, 1, MARKET)]
-    assert bench.gate.state is TradingState.STOOD_DOWN
+    assert bench.gate.state is TradingState.REDUCE_ONLY
     bench.report(K.FILLED, 2, 1)
     assert bench.ledger.position.lots == 0
     assert len(bench.orders) == 2

@@ -18,7 +18,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
         "simulation": {"session_minutes": 20},
         "model": {"entry_threshold": 1.0, "min_hold_s": 0.0},
         "risk": {"max_daily_loss": 5.0, "entry_start_minutes_after_open": 0.0,
-                 "entry_stop_minutes_before_close": 1.0, "flatten_minutes_before_close": 0.5}})
+                 "entry_stop_minutes_before_close": 1.0, "flatten_minutes_before_close": 0.5,
+                 "deadline_minutes_before_close": 0.25}})
     with (root / "console").open("w") as sink:
         folder = run_session(config, Console(file=sink), with_report=False)
     lines = (folder / "dreammaker.log").read_text(encoding="utf-8").splitlines()

@@ -1,5 +1,7 @@
 """The risk gate: every limit at its boundary, every reason, and exits that nothing blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,6 +38,8 @@ class Bench:
     def __init__(self, **limits):
         self.ledger = Ledger(WIN)
         self.market = MarketView(WIN, 27)
+        # It asks for the same order again and again.
+        limits = {"duplicate_window_ms": 0} | limits
         self.gate = RiskGate(RiskConfig(**limits), self.ledger, self.market)
         self.fills = 0
         self.quote(26_000, 26_001)
@@ -156,7 +160,9 @@ def test_price_collar_is_about_the_worse_side_only(side, best_allowed):
     assert bench.ask(side, price=best_allowed, **limit) == "APPROVED"
     assert bench.ask(side, price=best_allowed + side, **limit) is Reason.PRICE_COLLAR
     assert bench.ask(side, price=best_allowed - side * 5_000, **limit) == "APPROVED"
-    assert bench.ask(side, price=best_allowed + side * 5_000) == "APPROVED"
+    # A market order says at what price it expects to trade.
+    assert bench.ask(side, price=best_allowed) == "APPROVED"
+    assert bench.ask(side, price=best_allowed + side) is Reason.PRICE_COLLAR
 
 
 def test_daily_loss_includes_the_open_position_and_fees():
@@ -262,7 +268,7 @@ def test_stand_down_and_kill():
     assert not bench.gate.rearm()
     assert not bench.gate.stand_down(Reason.REQUESTED)
     assert bench.gate.state is TradingState.KILLED
-    assert bench.ask(1) is Reason.STOOD_DOWN
+    assert bench.ask(1) is Reason.KILLED
 
 
 @pytest.mark.parametrize(("side", "qty", "number"), [(0, 1, 1), (2, 1, 1), (1, 0, 1), (1, -1, 1),
@@ -293,8 +299,8 @@ def test_denials_say_what_is_allowed():
 
 
 def blockers():
-    def killed(bench):
-        bench.gate.kill(Reason.DAILY_LOSS)
+    def halted_by_risk(bench):
+        bench.gate.halt(Reason.DRAWDOWN)
 
     def stood_down(bench):
         bench.gate.stand_down(Reason.REQUESTED)
@@ -322,14 +328,14 @@ def blockers():
 
     def rate(bench):
         for _ in range(200):
-            bench.gate._sent_ns.append(NOW)
+            bench.gate.entry.sent_ns.append(NOW)
 
     def many_working(bench):
         for _ in range(20):
             bench.work(1)
 
-    return [killed, stood_down, stale, clock_doubt, closed_window, halted, no_book, unknown, stray,
-            rate, many_working]
+    return [halted_by_risk, stood_down, stale, clock_doubt, closed_window, halted, no_book,
+            unknown, stray, rate, many_working]
 
 
 @pytest.mark.parametrize("block", blockers(), ids=lambda block: block.__name__)
@@ -340,6 +346,19 @@ def test_a_strictly_reducing_order_always_passes(block):
     assert bench.ask(1) != "APPROVED"
     assert bench.ask(-1, 3, reduce_only=True) == "APPROVED"
     assert bench.ask(-1, 3, price=1, kind=OrderType.LIMIT) == "APPROVED"
+
+
+def test_after_a_kill_only_the_flattening_passes_until_it_is_verified():
+    bench = Bench()
+    bench.hold(3)
+    bench.gate.kill(Reason.REQUESTED)
+    assert bench.ask(1) is Reason.KILLED
+    assert bench.ask(-1, 3, reduce_only=True) is Reason.KILLED
+    exit_order = replace(bench.order(-1, 3, reduce_only=True), reason=Reason.FLATTEN)
+    assert isinstance(bench.gate.check(exit_order, NOW), ApprovedOrder)
+    bench.gate.is_silent = True
+    again = replace(exit_order, client_order_id=99)
+    assert bench.gate.check(again, NOW + 1).reason is Reason.KILLED
 
 
 def test_an_exit_larger_than_any_order_limit_passes():

@@ -36,7 +36,7 @@ def test_intent_when_durable_then_others_see_it_at_once(tmp_path: Path) -> None:
     path = tmp_path / "orders.sqlite"
     db = OrdersDb(path, durable=True)
     db.intent(order(1))
-    assert rows(path, "intent") == [(1, 5, 1, 2, 1, 2, 26_000, 0, 63)]
+    assert rows(path, "intent") == [(1, 5, 1, 2, 1, 2, 26_000, 0, 63, 0, 0, 0)]
     db.cancel_intent(CancelOrder(1, 6))
     assert rows(path, "cancel_intent")[0][1:] == (1, 6, 6)
     db.risk_state(7, "KILLED: REQUESTED")

@@ -39,6 +39,6 @@ def register(app: typer.Typer) -> None:
                 usual = RiskConfig()
                 values["risk"] = {name: getattr(usual, name) * share for name in (
                     "entry_start_minutes_after_open", "entry_stop_minutes_before_close",
-                    "flatten_minutes_before_close")}
+                    "flatten_minutes_before_close", "deadline_minutes_before_close")}
         config = parse_config(values, "command line")
         run_session(config, Console(stderr=as_json), as_json=as_json)
