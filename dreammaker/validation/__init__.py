@@ -1,6 +1,7 @@
 """Whether a result may be believed: figures with intervals, splits without leaks, overfitting.
 
-`sharpe`, `deflation` and `performance` import NumPy and the standard library only.
+Nothing here imports more than NumPy, the standard library and a kernel: pandas objects are taken
+as they come, and the splitters follow scikit-learn's protocol without it.
 """
 
 from dreammaker.validation.bootstrap import Estimate, bootstrap
@@ -11,6 +12,10 @@ from dreammaker.validation.deflation import (
     minimum_backtest_length,
     minimum_track_record_length,
     probabilistic_sharpe_ratio,
+)
+from dreammaker.validation.overfitting import (
+    BacktestOverfitting,
+    probability_of_backtest_overfitting,
 )
 from dreammaker.validation.performance import (
     Performance,
@@ -32,10 +37,14 @@ from dreammaker.validation.sharpe import (
     sharpe_ratio,
     sharpe_standard_error,
 )
+from dreammaker.validation.splits import CombinatorialPurgedCV, PurgedKFold, WalkForward
 
-__all__ = ["Estimate", "Performance", "SharpeEstimate", "annualisation_factor", "bootstrap",
-           "calmar_ratio", "deflated_sharpe_ratio", "estimate_sharpe", "expected_maximum_sharpe",
-           "hit_ratio", "independent_trials", "longest_time_under_water", "max_drawdown",
-           "minimum_backtest_length", "minimum_track_record_length", "performance",
-           "probabilistic_sharpe_ratio", "profit_factor", "relative_drawdown", "sharpe_ratio",
-           "sharpe_standard_error", "sortino_ratio", "time_under_water", "turnover"]
+__all__ = ["BacktestOverfitting", "CombinatorialPurgedCV", "Estimate", "Performance",
+           "PurgedKFold", "SharpeEstimate", "WalkForward", "annualisation_factor",
+           "bootstrap", "calmar_ratio", "deflated_sharpe_ratio", "estimate_sharpe",
+           "expected_maximum_sharpe", "hit_ratio", "independent_trials",
+           "longest_time_under_water", "max_drawdown", "minimum_backtest_length",
+           "minimum_track_record_length", "performance", "probabilistic_sharpe_ratio",
+           "probability_of_backtest_overfitting", "profit_factor", "relative_drawdown",
+           "sharpe_ratio", "sharpe_standard_error", "sortino_ratio", "time_under_water",
+           "turnover"]
