@@ -1,477 +1,400 @@
-"""Matching of our orders against recorded flow: the first queue rule, stated in full.
+"""Matching of our orders against recorded flow: how records move and fill them.
 
 The source shows ``view_levels`` prices a side (0: the best price without sizes; then every price
 from the best one on, ten of them, holds ``assumed_touch_lots``). What lies beyond is unknown.
+What the venue refuses and what an order takes is told in ``matching_orders.pyx``.
 
-A market order, and a limit order that crosses on arrival, takes what the book shows, price by
-price, best first, up to its limit; a market order's remainder is cancelled, a limit order's
-rests. What we took is remembered per price and not taken again: there is more only as far as the
-recorded level grows, or after the level is gone (not when it only left the view).
+A resting order stands behind the quantity shown at its price when it arrived, and behind everybody
+where its price is out of view. In continuous trading:
 
-A resting order stands behind the quantity shown at its price when it arrived (risk-averse rule),
-and behind everybody where its price is out of view:
-
-* a print at its price takes from what stands before it, then from the order; of several orders of
-  ours each stands behind the earlier ones as well, and a print fills them for no more than its
-  own quantity. An unknown quantity says nothing about a queue;
-* a shrinking level bounds what stands before it by what is left; cancels are thus taken to come
-  from behind until they cannot;
+* a print at its price moves the queue before it, and fills it, as the queue model says
+  (``queue.pxd``); of several orders of ours each stands behind the earlier ones as well, and a
+  print fills them for no more than its own quantity. An unknown quantity says nothing about a
+  queue;
+* what a packet tells of its level is given to the queue model at the packet's end;
 * a print through its price fills it whole at its own price;
 * opposite prices at or through it at the end of a packet fill it at its own price, for what they
   show and we have not taken: an order that took all there was does not meet it again.
 
-Prints whose aggressor is unknown reach both sides. Prints off the grid are left out. Outside of
-continuous trading nothing matches; when the session closes what rests expires. A level that
-shrinks in a packet before the print that shrank it moves the queue twice; sources that send
-prints first, or in the same record, are free of this.
+Prints whose aggressor is unknown reach both sides. Prints off the grid are left out.
+
+A print of an auction (flag AUCTION, or any print while orders are collected) fills what is priced
+better than the print, market orders first, then by price, then by arrival, at the print's price;
+each side for no more than the print in all. Orders at the print's price get nothing: who was
+served there is not known, and we came last. When continuous trading begins, market orders that
+waited for the auction are cancelled.
+
+A stop is triggered by a print at its trigger or beyond and becomes an order at the packet's end.
+Where trading is halted nothing matches; when the session closes what works expires.
 """
-from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t
+from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-cimport numpy as cnp
-
-from dreammaker._ext.book cimport (book_apply_deferred, book_ask_ticks, book_bid_ticks, book_frame,
-                                   book_free, book_init, book_t, frame_t)
-from dreammaker._ext.ladder cimport key_of, side_get
-from dreammaker._ext.overlay cimport (overlay_see, overlay_t, overlay_take, overlay_untaken,
-                                      taken_t)
-from dreammaker._ext.schema cimport (CLEAR, F_LAST, F_OFF_GRID, ORDER_EXECUTE, PHASE_CLOSED,
-                                     PHASE_CONTINUOUS, QUOTE, SESSION, TRADE, event_pointer,
-                                     event_t)
-
-cnp.import_array()
+from dreammaker._ext.book cimport BOOK_NO_MEMORY, book_apply_deferred, book_free, book_init
+from dreammaker._ext.fifo cimport fifo_apply, fifo_change_t, fifo_free, fifo_init
+from dreammaker._ext.matching cimport (
+    CANCELED, EXPIRED, MAKER, MARKET, MAX_RESTING, NO_LIQUIDITY, NO_LIQUIDITY_SIDE, SESSION_END,
+    entry_t, matching_t, resting_t, settings_t)
+from dreammaker._ext.matching_orders cimport (WALK_MEET, orders_arrive, orders_cancel,
+                                              orders_replace, orders_trigger, orders_walk)
+from dreammaker._ext.matching_state cimport (
+    is_auction, matching_best, matching_end, matching_in_view, matching_level, matching_place,
+    matching_remove, matching_trade)
+from dreammaker._ext.overlay cimport overlay_see, taken_t
+from dreammaker._ext.queue cimport (QUEUE_FIFO, queue_behind, queue_level, queue_order,
+                                    queue_packet, queue_print)
+from dreammaker._ext.schema cimport (CLEAR, F_AUCTION, F_HIDDEN, F_LAST, F_OFF_GRID, F_SNAP_END,
+                                     ORDER_EXECUTE, PHASE_CLOSED, PHASE_CONTINUOUS, QUOTE,
+                                     SESSION, SNAPSHOT, TRADE, event_t)
 
 cdef enum:
-    MAX_RESTING = 256
-    MAX_OUTCOMES = 1024   # a record yields at most two an order, an arrival one a level and one
-    FRAME = 10
-    ASSUMED_STEPS = 10
     MAX_QUOTE = 1073741823    # room for the steps beyond it
-    OUT_OF_VIEW = 2147483647
-    DRY = 0               # _walk: how much there is
-    TAKE = 1              # at the levels' prices, an outcome each
-    MEET = 2              # at our own price; the caller reports
-    # ReportKind, Reason and TimeInForce of domain.orders.
-    FILLED = 3
-    CANCELED = 4
-    EXPIRED = 5
-    NO_LIQUIDITY = 2
-    REMAINDER_CANCELED = 4
-    FOK_NOT_FILLABLE = 5
-    SESSION_END = 7
-    TIF_IOC = 2
-    TIF_FOK = 3
-
-cdef struct resting_t:
-    int64_t order_id
-    int64_t ahead
-    int32_t price
-    int32_t remaining
-    int32_t side
-
-cdef struct outcome_t:
-    int64_t order_id
-    int64_t time_ns
-    int32_t kind
-    int32_t qty
-    int32_t price
-    int32_t leaves
-    int32_t maker
-    int32_t reason
 
 
-cdef class Matcher:
-    """Our orders beside recorded flow.
-
-    Parameters
-    ----------
-    view_levels : int
-        Prices a side that the source shows; with 0, QUOTE records give the best prices. Above 10
-        every price counts as shown.
-    assumed_touch_lots : int
-        See the module's text.
-
-    Raises
-    ------
-    ValueError
-        If ``view_levels`` is below 0 or ``assumed_touch_lots`` below 1.
-
-    Examples
-    --------
-    >>> matcher = Matcher(view_levels=10, assumed_touch_lots=1)
-    >>> matcher.arrive(1, 1, True, 0, 5, 1, 0)
-    >>> matcher.take_outcomes()
-    [(4, 1, 0, 0, 0, False, 0, 2)]
-    """
-
-    cdef book_t book
-    cdef bint ready
-    cdef bint uses_book
-    cdef int view
-    cdef int32_t assumed
-    cdef int32_t quote_price[2]
-    cdef bint quote_there[2]
-    cdef int phase
-    cdef resting_t resting[MAX_RESTING]
-    cdef int resting_count
-    cdef overlay_t taken
-    cdef outcome_t outcomes[MAX_OUTCOMES]
-    cdef readonly int outcome_count
-    cdef readonly int fault
-
-    def __cinit__(self, *, int view_levels, int assumed_touch_lots):
-        if view_levels < 0:
-            raise ValueError(f"view_levels must be 0 or more, was {view_levels}")
-        if assumed_touch_lots < 1:
-            raise ValueError(f"assumed_touch_lots must be 1 or more, was {assumed_touch_lots}")
-        if book_init(&self.book) != 0:
-            raise MemoryError("no memory for the order book")
-        self.ready = True
-        self.uses_book = view_levels > 0
-        self.view = view_levels
-        self.assumed = assumed_touch_lots
-        self.phase = PHASE_CONTINUOUS
-        memset(self.quote_price, 0, sizeof(self.quote_price))
-        memset(self.quote_there, 0, sizeof(self.quote_there))
-
-    def __dealloc__(self):
-        if self.ready:
-            book_free(&self.book)
-
-    @property
-    def continuous(self):
-        """Whether the venue is in continuous trading."""
-        return self.phase == PHASE_CONTINUOUS
-
-    @property
-    def is_full(self):
-        """Whether no further order can rest."""
-        return self.resting_count >= MAX_RESTING
-
-    @property
-    def resting_orders(self):
-        """Resting orders as (order_id, side, price, remaining, lots ahead), in order of arrival."""
-        return [(self.resting[i].order_id, self.resting[i].side, self.resting[i].price,
-                 self.resting[i].remaining, self.resting[i].ahead)
-                for i in range(self.resting_count)]
-
-    @property
-    def taken_levels(self):
-        """What we took and the record still shows, as (side, price, lots), oldest first."""
-        cdef const taken_t* entries = self.taken.entries
-        return [(entries[i].side, entries[i].price, entries[i].lots)
-                for i in range(self.taken.count)]
-
-    def advance(self, events, const int64_t[::1] times, Py_ssize_t start, int64_t until_ns):
-        """Apply records up to a time, or up to the first that concerns one of our orders.
-
-        Parameters
-        ----------
-        events : array of EVENT_DTYPE
-        times : int64 array of the same length
-            Venue time of each record, non-decreasing.
-        start : int
-            First record to apply.
-        until_ns : int
-
-        Returns
-        -------
-        int
-            Index of the first record not applied.
-
-        Raises
-        ------
-        ValueError
-            If the arrays do not agree, outcomes have not been taken, or a record is damaged.
-        """
-        cdef Py_ssize_t count = 0
-        cdef const event_t* records = event_pointer(events, &count)
-        cdef Py_ssize_t index = start
-        if times.shape[0] != count or start < 0:
-            raise ValueError(f"times must have {count} entries and start be 0 or more")
-        self._expect_taken()
-        if self.fault:
-            raise ValueError(f"the book refused an earlier record ({self.fault})")
-        with nogil:
-            while index < count and times[index] <= until_ns:
-                self._record(&records[index], times[index])
-                index += 1
-                if self.outcome_count or self.fault:
-                    break
-        if self.fault:
-            raise ValueError(f"record {index - 1} is damaged: the book refuses it ({self.fault})")
-        return index
-
-    def arrive(self, int64_t order_id, int side, bint is_market, int32_t price_ticks,
-               int32_t qty_lots, int tif, int64_t time_ns):
-        """Let an order arrive: take what it can, rest or cancel the remainder."""
-        cdef int32_t left
-        if side not in (1, -1) or qty_lots < 1:
-            raise ValueError(f"an order has a side and lots, was {side}, {qty_lots}")
-        if not is_market and tif != TIF_IOC and tif != TIF_FOK and self.is_full:
-            raise ValueError(f"{MAX_RESTING} orders rest already")
-        self._expect_taken()
-        if tif == TIF_FOK and self._walk(DRY, order_id, side, is_market, price_ticks, qty_lots,
-                                         time_ns) > 0:
-            self._outcome(CANCELED, order_id, 0, 0, 0, False, time_ns, FOK_NOT_FILLABLE)
-            return
-        left = self._walk(TAKE, order_id, side, is_market, price_ticks, qty_lots, time_ns)
-        if left == 0:
-            return
-        if is_market or tif == TIF_IOC:
-            self._outcome(CANCELED, order_id, 0, 0, 0, False, time_ns,
-                          NO_LIQUIDITY if is_market else REMAINDER_CANCELED)
-            return
-        cdef resting_t* order = &self.resting[self.resting_count]
-        self.resting_count = self.resting_count + 1
-        order.order_id = order_id
-        order.side = side
-        order.price = price_ticks
-        order.remaining = left
-        order.ahead = (self._level(side, price_ticks) if self._in_view(side, price_ticks)
-                       else OUT_OF_VIEW)
-
-    def _expect_taken(self):
-        if self.outcome_count:
-            raise ValueError(f"{self.outcome_count} outcomes must be taken first")
-
-    def cancel(self, int64_t order_id):
-        """Take a resting order out.
-
-        Returns
-        -------
-        int
-            Lots it had left, -1 where no such order rests.
-        """
-        cdef int i
-        cdef int32_t left
-        for i in range(self.resting_count):
-            if self.resting[i].order_id == order_id:
-                left = self.resting[i].remaining
-                self._remove(i)
-                return left
+cdef int matching_init(matching_t* m, const settings_t* settings) noexcept nogil:
+    memset(m, 0, sizeof(matching_t))
+    m.settings = settings[0]
+    m.phase = PHASE_CONTINUOUS
+    if book_init(&m.book) != 0:
         return -1
+    if fifo_init(&m.fifo) != 0:
+        book_free(&m.book)
+        return -1
+    return 0
 
-    def take_outcomes(self):
-        """What happened to our orders since the last call, in order.
 
-        Returns
-        -------
-        list of (kind, order_id, qty, price, leaves, maker, time_ns, reason)
-        """
-        cdef int i
-        cdef list found = []
-        for i in range(self.outcome_count):
-            found.append((self.outcomes[i].kind, self.outcomes[i].order_id, self.outcomes[i].qty,
-                          self.outcomes[i].price, self.outcomes[i].leaves,
-                          bool(self.outcomes[i].maker), self.outcomes[i].time_ns,
-                          self.outcomes[i].reason))
-        self.outcome_count = 0
-        return found
+cdef void matching_free(matching_t* m) noexcept nogil:
+    book_free(&m.book)
+    fifo_free(&m.fifo)
 
-    def best(self):
-        """Best bid and ask in ticks, None where a side is empty."""
-        cdef int32_t bid = 0
-        cdef int32_t ask = 0
-        return (bid if self._best(1, &bid) else None, ask if self._best(-1, &ask) else None)
 
-    # hot: begin
-    # Counters of self are written out (x = x + 1): with None checks on, Cython refuses += here.
-    cdef void _record(self, const event_t* event, int64_t time_ns) noexcept nogil:
-        cdef int kind = event.kind
-        cdef int code
-        if kind == QUOTE:
-            if event.side != 0:
-                # A price off the grid leaves its side unknown until the next quote.
-                self.quote_there[event.side < 0] = (
-                    event.qty_lots != 0 and not event.flags & F_OFF_GRID
-                    and -MAX_QUOTE <= event.price_ticks <= MAX_QUOTE)
-                self.quote_price[event.side < 0] = event.price_ticks
-        elif kind == SESSION:
-            self._phase(event.aux, time_ns)
-        elif kind <= CLEAR:
-            if self.uses_book:
-                code = book_apply_deferred(&self.book, event)
-                if code != 0:
-                    self.fault = code
+cdef void matching_arrive(matching_t* m, const entry_t* entry, int64_t time_ns) noexcept nogil:
+    orders_arrive(m, entry, time_ns)
+
+
+cdef void matching_cancel(matching_t* m, int64_t order_id, int64_t time_ns) noexcept nogil:
+    orders_cancel(m, order_id, time_ns)
+
+
+cdef void matching_replace(matching_t* m, int64_t order_id, int32_t qty, int32_t price,
+                           int64_t time_ns) noexcept nogil:
+    orders_replace(m, order_id, qty, price, time_ns)
+
+
+# hot: begin
+cdef int64_t matching_advance(matching_t* m, const event_t* events, const int64_t* times,
+                              int64_t start, int64_t count, int64_t until_ns) noexcept nogil:
+    while start < count and times[start] <= until_ns:
+        matching_record(m, &events[start], times[start])
+        start += 1
+        if m.outcome_count or m.fault:
+            break
+    return start
+
+
+cdef void matching_record(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
+    cdef int kind = event.kind
+    cdef fifo_change_t change
+    if kind <= CLEAR:
+        if m.settings.view_levels != 0:
+            m.fault = book_apply_deferred(&m.book, event)
+            if m.fault != 0:
+                return
+            if m.settings.queue.kind == QUEUE_FIFO and not event.flags & (F_HIDDEN | F_OFF_GRID):
+                if fifo_apply(&m.fifo, event, &change) != 0:
+                    m.fault = BOOK_NO_MEMORY
                     return
-            elif kind == CLEAR:
-                self.quote_there[0] = self.quote_there[1] = False
-        if self.taken.count and event.flags & F_LAST:
-            self._refill()
-        if self.resting_count:
-            if (kind == TRADE or kind == ORDER_EXECUTE) and self.phase == PHASE_CONTINUOUS:
-                self._print(event, time_ns)
-            if event.flags & F_LAST:
-                self._packet_end(time_ns)
+                if m.resting_count and change.lots > 0:
+                    leave_queue(m, &change, time_ns)
+        elif kind == CLEAR:
+            m.quote_there[0] = m.quote_there[1] = False
+    elif kind == QUOTE:
+        if event.side != 0:
+            # A price off the grid leaves its side unknown until the next quote.
+            m.quote_there[event.side < 0] = (
+                event.qty_lots != 0 and not event.flags & F_OFF_GRID
+                and -MAX_QUOTE <= event.price_ticks <= MAX_QUOTE)
+            m.quote_price[event.side < 0] = event.price_ticks
+    elif kind == SESSION:
+        change_phase(m, event.aux, time_ns)
+    if m.taken.count and event.flags & F_LAST:
+        refill(m)
+    if (kind == TRADE or kind == ORDER_EXECUTE) and not event.flags & F_OFF_GRID:
+        m.last = event.price_ticks
+        m.last_there = True
+        if m.resting_count or m.stop_count:
+            print_(m, event, time_ns)
+    if m.resting_count or m.stop_count:
+        if kind <= QUOTE and m.resting_count:
+            mark_told(m, event)
+        if event.flags & F_LAST:
+            packet_end(m, time_ns)
 
-    cdef void _print(self, const event_t* event, int64_t time_ns) noexcept nogil:
-        # The side whose resting orders the print executed, 0 where it is not known.
-        cdef int passive = event.side if event.kind == ORDER_EXECUTE else -event.side
-        cdef int64_t lots = event.qty_lots if event.qty_lots > 0 else 0
-        cdef int64_t ours = 0     # of the print, taken by orders of ours
-        cdef int64_t reaching     # of the print, what reaches an order's place
-        cdef int64_t through
-        cdef int i = 0
-        cdef resting_t* order
-        if event.flags & F_OFF_GRID:
-            return
-        while i < self.resting_count:
-            order = &self.resting[i]
-            i += 1
-            if passive != 0 and order.side != passive:
-                continue
-            through = <int64_t>order.side * (<int64_t>order.price - event.price_ticks)
-            if through > 0:
-                reaching = order.remaining
-            elif through < 0:
-                continue
-            else:
-                # Our earlier orders took their part; all the rest passed by the queue.
-                reaching = lots - ours - order.ahead
-                if reaching <= 0:
-                    order.ahead = -reaching
-                    continue
-                if reaching > order.remaining:
-                    reaching = order.remaining
-                ours += reaching
-            order.ahead = 0
-            if self._fill(i - 1, <int32_t>reaching, time_ns):
+
+cdef void mark_told(matching_t* m, const event_t* event) noexcept nogil:
+    # Which orders' levels a depth record or a quote tells of.
+    cdef int kind = event.kind
+    cdef int i
+    cdef bint all_prices = (kind == QUOTE or kind == CLEAR
+                            or kind == SNAPSHOT and event.flags & F_SNAP_END)
+    if kind == SNAPSHOT and not all_prices:
+        return
+    for i in range(m.resting_count):
+        if all_prices or (m.resting[i].order.side == event.side
+                          and m.resting[i].order.price == event.price_ticks):
+            m.resting[i].told = True
+
+
+cdef void leave_queue(matching_t* m, const fifo_change_t* change,
+                      int64_t time_ns) noexcept nogil:
+    # Exact queues: lots of one recorded order left a price.
+    cdef bint executed = change.executed and m.phase == PHASE_CONTINUOUS
+    cdef int64_t ours = 0
+    cdef int64_t reaching
+    cdef int i = 0
+    cdef resting_t* order
+    while i < m.resting_count:
+        order = &m.resting[i]
+        i += 1
+        if (order.order.side != change.side or order.order.price != change.price_ticks
+                or order.order.order_type == MARKET):
+            continue
+        reaching = queue_order(&order.queue, change.rank < order.queue.rank, change.lots, executed,
+                               ours)
+        if reaching > order.remaining:
+            reaching = order.remaining
+        if reaching > 0:
+            ours += reaching
+            if fill(m, i - 1, <int32_t>reaching, time_ns):
                 i -= 1
 
-    cdef void _packet_end(self, int64_t time_ns) noexcept nogil:
-        cdef int i = 0
-        cdef int32_t shown
-        cdef int32_t left
-        cdef int32_t best = 0
-        cdef resting_t* order
-        while i < self.resting_count:
-            order = &self.resting[i]
-            i += 1
-            if order.ahead > 0 and self._in_view(order.side, order.price):
-                shown = self._level(order.side, order.price)
-                if shown < order.ahead:
-                    order.ahead = shown
-            if (self.phase == PHASE_CONTINUOUS and self._best(-order.side, &best)
-                    and <int64_t>order.side * (<int64_t>order.price - best) >= 0):
-                left = self._walk(MEET, order.order_id, order.side, False, order.price,
-                                  order.remaining, time_ns)
-                if left < order.remaining and self._fill(i - 1, order.remaining - left, time_ns):
-                    i -= 1
 
-    cdef void _refill(self) noexcept nogil:
-        # What we took comes back when the recorded level is gone.
-        cdef int i = self.taken.count - 1
-        cdef const taken_t* taken
-        while i >= 0:
-            taken = &self.taken.entries[i]
-            if self._in_view(taken.side, taken.price):
-                overlay_see(&self.taken, i, self._level(taken.side, taken.price))
+cdef void print_(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
+    cdef int i
+    cdef entry_t* stop
+    if event.flags & F_AUCTION or is_auction(m.phase):
+        auction_print(m, event, time_ns)
+    elif m.phase == PHASE_CONTINUOUS:
+        trade_print(m, event, time_ns)
+    else:
+        return
+    for i in range(m.stop_count):
+        stop = &m.stops[i].order
+        if not m.stops[i].hit and stop.side * (
+                <int64_t>event.price_ticks - stop.trigger) >= 0:
+            m.stops[i].hit = True
+            m.hit_count += 1
+
+
+cdef void trade_print(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
+    # The side whose resting orders the print executed, 0 where it is not known.
+    cdef int passive = event.side if event.kind == ORDER_EXECUTE else -event.side
+    cdef int64_t lots = event.qty_lots if event.qty_lots > 0 else 0
+    cdef int64_t ours = 0     # of the print, taken by orders of ours
+    cdef int64_t reaching     # of the print, what reaches an order's place
+    cdef int64_t through
+    cdef int i = 0
+    cdef resting_t* order
+    while i < m.resting_count:
+        order = &m.resting[i]
+        i += 1
+        if passive != 0 and order.order.side != passive:
+            continue
+        through = <int64_t>order.order.side * (<int64_t>order.order.price - event.price_ticks)
+        if through < 0:
+            continue
+        if through > 0:
+            reaching = order.remaining
+        else:
+            # An execution of a recorded order moved exact queues already.
+            if lots == 0 or not order.placed or (m.settings.queue.kind == QUEUE_FIFO
+                                                 and event.kind == ORDER_EXECUTE):
+                continue
+            reaching = queue_print(&m.settings.queue, &order.queue, lots, ours)
+            stand_behind(m, i - 1)
+            if reaching > order.remaining:
+                reaching = order.remaining
+            if reaching == 0:
+                continue
+            ours += reaching
+        if fill(m, i - 1, <int32_t>reaching, time_ns):
             i -= 1
 
-    cdef bint _best(self, int side, int32_t* price) noexcept nogil:
-        if not self.uses_book:
-            price[0] = self.quote_price[side < 0]
-            return self.quote_there[side < 0]
-        if side > 0:
-            price[0] = book_bid_ticks(&self.book)
-            return price[0] != INT32_MIN
-        price[0] = book_ask_ticks(&self.book)
-        return price[0] != INT32_MAX
 
-    cdef bint _in_view(self, int side, int32_t price) noexcept nogil:
-        # Whether the source tells what is at a price: no further than the last of a full view.
-        cdef const frame_t* frame
-        cdef int last = self.view - 1
-        if not self.uses_book or self.view > FRAME:
-            return True
-        frame = book_frame(&self.book)
-        if side > 0:
-            return frame.bid_count <= last or price >= frame.bid_ticks[last]
-        return frame.ask_count <= last or price <= frame.ask_ticks[last]
+cdef void stand_behind(matching_t* m, int index) noexcept nogil:
+    # No order of ours stands before an earlier one at its price.
+    cdef const entry_t* order = &m.resting[index].order
+    cdef int i = index - 1
+    while i >= 0:
+        if m.resting[i].order.side == order.side and m.resting[i].order.price == order.price:
+            queue_behind(&m.resting[index].queue, &m.resting[i].queue)
+            return
+        i -= 1
 
-    cdef int32_t _level(self, int side, int32_t price) noexcept nogil:
-        # Recorded quantity at a price.
-        cdef int index = side < 0
-        if self.uses_book:
-            return side_get(&self.book.sides[index], key_of(&self.book.sides[index], price))
-        # Without sizes a price better than the best holds nothing.
-        if not self.quote_there[index] or <int64_t>side * (
-                <int64_t>price - self.quote_price[index]) > 0:
-            return 0
-        return self.assumed
 
-    cdef bint _fill(self, int index, int32_t qty, int64_t time_ns) noexcept nogil:
-        # Fill a resting order; True where it is gone.
-        cdef resting_t* order = &self.resting[index]
-        order.remaining -= qty
-        self._outcome(FILLED, order.order_id, qty, order.price, order.remaining, True, time_ns, 0)
-        if order.remaining == 0:
-            self._remove(index)
-            return True
-        return False
+cdef void packet_end(matching_t* m, int64_t time_ns) noexcept nogil:
+    cdef int i = 0
+    cdef int32_t left
+    cdef int32_t best = 0
+    cdef resting_t* order
+    tell_levels(m, time_ns)
+    if m.phase != PHASE_CONTINUOUS:
+        return
+    while i < m.resting_count:
+        order = &m.resting[i]
+        i += 1
+        if (matching_best(m, -order.order.side, &best)
+                and <int64_t>order.order.side * (<int64_t>order.order.price - best) >= 0):
+            left = orders_walk(m, WALK_MEET, order, order.remaining, time_ns)
+            if left < order.remaining and fill(m, i - 1, order.remaining - left, time_ns):
+                i -= 1
+    if m.hit_count:
+        orders_trigger(m, time_ns)
 
-    cdef void _phase(self, int phase, int64_t time_ns) noexcept nogil:
-        self.phase = phase
-        if phase == PHASE_CLOSED:
-            while self.resting_count:
-                self._outcome(EXPIRED, self.resting[0].order_id, 0, 0, 0, False, time_ns,
-                              SESSION_END)
-                self._remove(0)
-    # hot: end
 
-    cdef void _remove(self, int index) noexcept nogil:
-        cdef int i
-        self.resting_count = self.resting_count - 1
-        for i in range(index, self.resting_count):
-            self.resting[i] = self.resting[i + 1]
+cdef void tell_levels(matching_t* m, int64_t time_ns) noexcept nogil:
+    # What the packet told of our orders' levels moves their queues.
+    cdef int32_t got[MAX_RESTING]
+    cdef int i, j
+    cdef int32_t shown
+    cdef int64_t ours
+    cdef int64_t reaching
+    cdef bint any_got = False
+    cdef resting_t* order
+    for i in range(m.resting_count):
+        order = &m.resting[i]
+        got[i] = 0
+        if not matching_in_view(m, order.order.side, order.order.price):
+            continue
+        if not order.placed:
+            matching_place(m, order)
+            continue
+        shown = matching_level(m, order.order.side, order.order.price)
+        if order.told or shown != order.queue.shown:
+            ours = 0
+            for j in range(i):
+                if got[j] and m.resting[j].order.side == order.order.side and (
+                        m.resting[j].order.price == order.order.price):
+                    ours += got[j]
+            reaching = queue_level(&m.settings.queue, &order.queue, shown, ours)
+            stand_behind(m, i)
+            if reaching > 0 and m.phase == PHASE_CONTINUOUS:
+                got[i] = <int32_t>min(reaching, <int64_t>order.remaining)
+                any_got = True
+            order.told = False
+        queue_packet(&m.settings.queue, &order.queue)
+    if any_got:
+        j = 0
+        for i in range(m.resting_count):
+            if got[i] == 0 or not fill(m, j, got[i], time_ns):
+                j += 1
 
-    cdef void _outcome(self, int kind, int64_t order_id, int32_t qty, int32_t price,
-                       int32_t leaves, bint maker, int64_t time_ns, int reason) noexcept nogil:
-        cdef outcome_t* outcome = &self.outcomes[self.outcome_count]
-        self.outcome_count = self.outcome_count + 1
-        outcome.kind = kind
-        outcome.order_id = order_id
-        outcome.qty = qty
-        outcome.price = price
-        outcome.leaves = leaves
-        outcome.maker = maker
-        outcome.time_ns = time_ns
-        outcome.reason = reason
 
-    cdef int32_t _walk(self, int mode, int64_t order_id, int side, bint is_market, int32_t limit,
-                       int32_t qty, int64_t time_ns) noexcept nogil:
-        # Execute against the opposite side up to a limit; what is left over.
-        cdef const frame_t* frame = book_frame(&self.book)
-        cdef int book_side = -side
-        cdef int steps
-        cdef int step
-        cdef int32_t price
-        cdef int32_t shown
-        cdef int64_t lots
-        if self.uses_book:
-            steps = frame.ask_count if side > 0 else frame.bid_count
-        else:
-            steps = ASSUMED_STEPS if self.quote_there[book_side < 0] else 0
-        for step in range(steps):
-            if self.uses_book:
-                price = frame.ask_ticks[step] if side > 0 else frame.bid_ticks[step]
-                shown = frame.ask_qty[step] if side > 0 else frame.bid_qty[step]
+cdef void refill(matching_t* m) noexcept nogil:
+    # What we took comes back when the recorded level is gone.
+    cdef int i = m.taken.count - 1
+    cdef const taken_t* taken
+    while i >= 0:
+        taken = &m.taken.entries[i]
+        if matching_in_view(m, taken.side, taken.price):
+            overlay_see(&m.taken, i, matching_level(m, taken.side, taken.price))
+        i -= 1
+
+
+cdef bint fill(matching_t* m, int index, int32_t lots, int64_t time_ns) noexcept nogil:
+    # Fill a resting order at its own price; True where it is gone.
+    matching_trade(m, &m.resting[index], lots, m.resting[index].order.price, MAKER, time_ns)
+    if m.resting[index].remaining == 0:
+        matching_remove(m, index)
+        return True
+    return False
+# hot: end
+
+
+cdef void auction_print(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
+    cdef int64_t left
+    cdef int64_t price = event.price_ticks
+    cdef int32_t lots
+    cdef int side, index
+    for side in range(1, -2, -2):
+        left = event.qty_lots if event.qty_lots >= 0 else INT64_MAX
+        while left > 0:
+            index = auction_next(m, side, price)
+            if index < 0:
+                break
+            lots = m.resting[index].remaining
+            if lots > left:
+                lots = <int32_t>left
+            left -= lots
+            matching_trade(m, &m.resting[index], lots, <int32_t>price, NO_LIQUIDITY_SIDE, time_ns)
+            if m.resting[index].remaining == 0:
+                matching_remove(m, index)
+
+
+cdef int auction_next(const matching_t* m, int side, int64_t price) noexcept nogil:
+    # The order of a side that comes first of those priced better than the print, -1 for none.
+    cdef int found = -1
+    cdef int i
+    cdef const entry_t* order
+    for i in range(m.resting_count):
+        order = &m.resting[i].order
+        if order.side != side:
+            continue
+        if order.order_type == MARKET:
+            return i
+        if side * (order.price - price) > 0 and (
+                found < 0 or side * (order.price - m.resting[found].order.price) > 0):
+            found = i
+    return found
+
+
+cdef void change_phase(matching_t* m, int phase, int64_t time_ns) noexcept nogil:
+    cdef bint was_auction = is_auction(m.phase)
+    cdef int i = 0
+    m.phase = phase
+    if phase == PHASE_CLOSED:
+        for i in range(m.resting_count):
+            matching_end(m, EXPIRED, &m.resting[i], time_ns, SESSION_END)
+        for i in range(m.stop_count):
+            matching_end(m, EXPIRED, &m.stops[i], time_ns, SESSION_END)
+        m.resting_count = m.stop_count = m.hit_count = 0
+    elif was_auction and not is_auction(phase):
+        while i < m.resting_count:
+            if m.resting[i].order.order_type == MARKET:
+                matching_end(m, CANCELED, &m.resting[i], time_ns, NO_LIQUIDITY)
+                matching_remove(m, i)
             else:
-                price = self.quote_price[book_side < 0] + side * step
-                shown = self.assumed
-            if not is_market and <int64_t>side * (<int64_t>price - limit) > 0:
-                break
-            lots = overlay_untaken(&self.taken, book_side, price, shown)
-            if lots > qty:
-                lots = qty
-            if lots == 0:
-                continue
-            qty -= <int32_t>lots
-            if mode != DRY:
-                overlay_take(&self.taken, book_side, price, lots)
-            if mode == TAKE:
-                self._outcome(FILLED, order_id, <int32_t>lots, price, qty, False, time_ns, 0)
-            if qty == 0:
-                break
-        return qty
+                i += 1
+
+
+cdef inline uint64_t mix(uint64_t hash_, int64_t value) noexcept nogil:
+    hash_ = (hash_ ^ <uint64_t>value) * <uint64_t>0x9E3779B97F4A7C15
+    return hash_ ^ (hash_ >> 29)
+
+
+cdef uint64_t mix_order(uint64_t h, const resting_t* order) noexcept nogil:
+    h = mix(h, order.order.order_id)
+    h = mix(h, order.order.side)
+    h = mix(h, order.order.order_type)
+    h = mix(h, order.order.tif)
+    h = mix(h, order.order.qty)
+    h = mix(h, order.order.price)
+    h = mix(h, order.order.trigger)
+    h = mix(h, order.order.post_only + 2 * order.order.reduce_only + 4 * order.hit)
+    return mix(h, order.remaining)
+
+
+cdef uint64_t matching_hash(const matching_t* m) noexcept nogil:
+    cdef uint64_t h = mix(m.phase, m.last if m.last_there else INT32_MAX)
+    cdef int i
+    for i in range(m.resting_count):
+        h = mix_order(h, &m.resting[i])
+        # A 4096th of a lot is finer than any count, coarser than the last bits of an estimate.
+        h = mix(h, <int64_t>(m.resting[i].queue.ahead * 4096.0) if m.resting[i].placed else -1)
+    for i in range(m.stop_count):
+        h = mix_order(h, &m.stops[i])
+    for i in range(m.taken.count):
+        h = mix(mix(h, m.taken.entries[i].side), m.taken.entries[i].price)
+        h = mix(h, m.taken.entries[i].lots)
+    h = mix(mix(h, m.account.position), m.account.cash_tick_lots)
+    return mix(h, m.account.fees_micros)

@@ -1,16 +1,16 @@
 """The simulated venue: recorded or generated flow, our orders beside it, two latencies.
 
 The market is exogenous: our orders never move the recorded book. What they take is a private
-overlay, so that no liquidity is used twice. The matching rules are in ``_ext.matching``.
+overlay, so that no liquidity is used twice. The matching rules are in ``ext/matching.pyx`` and
+``ext/matching_orders.pyx``; what the venue can do is its profile.
 
-Not modelled here: our own effect on others' behaviour, hidden and iceberg liquidity, price bands
-and tunnels, auctions (orders are refused outside continuous trading), self-trade prevention,
-orders other than market and limit.
+Not modelled here: our own effect on others' behaviour, hidden and iceberg liquidity, auctions that
+a dynamic tunnel sets off.
 """
 
 import heapq
 
-from dreammaker._ext.matching import Matcher
+from dreammaker._ext.matching_kernel import Matcher
 from dreammaker.domain.errors import InputError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
@@ -20,20 +20,19 @@ from dreammaker.domain.orders import (
     ExecutionReport,
     Liquidity,
     OrderAnswer,
-    OrderType,
     PositionAnswer,
     Reason,
+    ReplaceOrder,
     ReportKind,
     SubmitOrder,
-    TimeInForce,
 )
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import LatencyModel
 from dreammaker.engine.tape import VenueCursor
 from dreammaker.exchange.books import VenueBooks
-from dreammaker.exchange.config import ExchangeConfig
+from dreammaker.exchange.config import ExchangeConfig, matcher_settings
 
-_ENDS = (ReportKind.REJECTED, ReportKind.CANCELED, ReportKind.EXPIRED)
+_Message = SubmitOrder | CancelOrder | ReplaceOrder
 
 
 class SimulatedVenue:
@@ -52,13 +51,12 @@ class SimulatedVenue:
     def __init__(self, instrument: Instrument, source: SourceProfile, config: ExchangeConfig,
                  latency: LatencyModel, cursor: VenueCursor) -> None:
         self.instrument, self.latency, self.cursor = instrument, latency, cursor
-        self.matcher = Matcher(view_levels=source.depth_levels,
-                               assumed_touch_lots=config.assumed_touch_lots)
-        self._arrivals: list[tuple[int, int, SubmitOrder | CancelOrder]] = []
+        self.fee_micros_per_lot = instrument.fee_micros_per_lot
+        self.matcher = Matcher(**matcher_settings(instrument, source, config))
+        self._arrivals: list[tuple[int, int, _Message]] = []
         self._reports: list[tuple[int, int, ExecutionReport]] = []
         self._messages = self._report_count = self._fill_count = 0
         self._last_arrival_ns = self._last_local_ns = 0
-        self._filled: dict[int, int] = {}
         self.books = VenueBooks()
 
     def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
@@ -67,14 +65,15 @@ class SimulatedVenue:
             raise AssertionError("only approved orders reach a broker")
         self._send(approved.order, now_ns)
 
+    def replace(self, approved: ApprovedReplace, now_ns: int) -> None:
+        """Send a change of a working order; it arrives after the entry latency."""
+        if not isinstance(approved, ApprovedReplace):
+            raise AssertionError("only approved changes reach a broker")
+        self._send(approved.replace, now_ns)
+
     def cancel(self, cancel: CancelOrder, now_ns: int) -> None:
         """Send a cancel; it arrives after the entry latency and may come too late."""
         self._send(cancel, now_ns)
-
-    def replace(self, approved: ApprovedReplace, now_ns: int) -> None:
-        """Refused at once: this venue changes no orders; cancel and send anew."""
-        self._report(ReportKind.REPLACE_REJECTED, approved.replace.client_order_id, now_ns,
-                     reason=Reason.NOT_SUPPORTED)
 
     def query_order(self, client_order_id: int, now_ns: int) -> OrderAnswer:
         """What the venue's books say of an order at this moment."""
@@ -103,7 +102,7 @@ class SimulatedVenue:
             return heapq.heappop(self._reports)[2]
         return None
 
-    def _send(self, message: SubmitOrder | CancelOrder, now_ns: int) -> None:
+    def _send(self, message: _Message, now_ns: int) -> None:
         # One connection: a cancel does not overtake its order.
         arrival_ns = max(now_ns + self.latency.entry_ns(self._messages), self._last_arrival_ns)
         self._last_arrival_ns = arrival_ns
@@ -124,57 +123,36 @@ class SimulatedVenue:
                 return True
         return False
 
-    def _arrive(self, arrival: tuple[int, int, SubmitOrder | CancelOrder]) -> None:
+    def _arrive(self, arrival: tuple[int, int, _Message]) -> None:
         time_ns, _, message = arrival
-        if isinstance(message, CancelOrder):
-            self._cancel(message, time_ns)
-            return
-        self.books.arrived(message)
         number = message.client_order_id
-        if not self.matcher.continuous:
-            self._report(ReportKind.REJECTED, number, time_ns, reason=Reason.MARKET_CLOSED)
-            return
-        may_rest = message.order_type is OrderType.LIMIT and message.tif is TimeInForce.DAY
-        if may_rest and self.matcher.is_full:
-            self._report(ReportKind.REJECTED, number, time_ns, reason=Reason.TOO_MANY_ORDERS)
-            return
-        self._report(ReportKind.ACCEPTED, number, time_ns, leaves=message.qty_lots)
-        self.matcher.arrive(number, message.side, message.order_type == OrderType.MARKET,
-                            message.price_ticks, message.qty_lots, int(message.tif), time_ns)
+        if isinstance(message, SubmitOrder):
+            self.books.arrived(message)
+            self.matcher.arrive(
+                number, message.side, message.order_type, message.price_ticks, message.qty_lots,
+                message.tif, time_ns, post_only=message.post_only,
+                trigger_ticks=message.trigger_ticks, reduce_only=message.reduce_only)
+        elif isinstance(message, ReplaceOrder):
+            self.matcher.replace(number, message.qty_lots, message.price_ticks, time_ns)
+        else:
+            self.matcher.cancel(number, time_ns)
         self._take_outcomes()
 
-    def _cancel(self, cancel: CancelOrder, time_ns: int) -> None:
-        number = cancel.client_order_id
-        leaves = self.matcher.cancel(number)
-        if leaves < 0:
-            self._report(ReportKind.CANCEL_REJECTED, number, time_ns, reason=Reason.UNKNOWN_ORDER)
-        else:
-            self._report(ReportKind.CANCELED, number, time_ns, reason=Reason.REQUESTED)
-
     def _take_outcomes(self) -> None:
-        outcomes = self.matcher.take_outcomes()
-        for kind, number, qty, price, leaves, maker, time_ns, reason in outcomes:
+        fee = self.fee_micros_per_lot
+        for (kind, number, qty, price, leaves, cum, liquidity, venue_ns,
+                reason) in self.matcher.take_outcomes():
+            sequence = self._report_count
+            fill_id = 0
             if kind == ReportKind.FILLED:
                 self._fill_count += 1
-                self._filled[number] = self._filled.get(number, 0) + qty
-                self._report(ReportKind.FILLED, number, time_ns, fill_id=self._fill_count, qty=qty,
-                             price=price, leaves=leaves,
-                             liquidity=Liquidity.MAKER if maker else Liquidity.TAKER)
-            else:
-                self._report(ReportKind(kind), number, time_ns, reason=Reason(reason))
-
-    def _report(self, kind: ReportKind, number: int, venue_ns: int, *, fill_id: int = 0,
-                qty: int = 0, price: int = 0, leaves: int = 0,
-                liquidity: Liquidity = Liquidity.NONE, reason: Reason = Reason.NONE) -> None:
-        sequence = self._report_count
-        # Answers travel on one connection: none overtakes another.
-        local_ns = max(venue_ns + self.latency.response_ns(sequence), self._last_local_ns)
-        self._last_local_ns = local_ns
-        report = ExecutionReport(kind, number, venue_ns, local_ns, fill_id, qty, price, leaves,
-                                 liquidity, qty * self.instrument.fee_micros_per_lot, reason,
-                                 self._filled.get(number, 0))
-        if kind in _ENDS or (kind is ReportKind.FILLED and leaves == 0):
-            self._filled.pop(number, None)
-        self.books.note(report)
-        self._report_count += 1
-        heapq.heappush(self._reports, (report.local_ns, sequence, report))
+                fill_id = self._fill_count
+            # Answers travel on one connection: none overtakes another.
+            local_ns = max(venue_ns + self.latency.response_ns(sequence), self._last_local_ns)
+            self._last_local_ns = local_ns
+            self._report_count += 1
+            report = ExecutionReport(
+                ReportKind(kind), number, venue_ns, local_ns, fill_id, qty, price, leaves,
+                Liquidity(liquidity), qty * fee, Reason(reason), cum)
+            self.books.note(report)
+            heapq.heappush(self._reports, (local_ns, sequence, report))

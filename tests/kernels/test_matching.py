@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dreammaker._ext.matching import Matcher
-from dreammaker.domain.orders import Reason, ReportKind
+from dreammaker._ext.matching_kernel import Matcher
+from dreammaker.domain.orders import Liquidity, OrderType, Reason, ReportKind
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind, Phase
 from tests.kernels.matching_scene import (
     BUY,
@@ -40,16 +40,17 @@ def test_market_order_walks_levels_best_first(scene):
 
 
 def test_market_order_beyond_the_shown_is_cancelled(scene):
-    scene.matcher.arrive(1, SELL, True, 0, 40, DAY, 7)
+    scene.matcher.arrive(1, SELL, OrderType.MARKET, 0, 40, DAY, 7)
     assert scene.matcher.take_outcomes() == [
-        (ReportKind.FILLED, 1, 10, 100, 30, False, 7, 0),
-        (ReportKind.FILLED, 1, 20, 99, 10, False, 7, 0),
-        (ReportKind.CANCELED, 1, 0, 0, 0, False, 7, Reason.NO_LIQUIDITY)]
+        (ReportKind.ACCEPTED, 1, 0, 0, 40, 0, Liquidity.NONE, 7, 0),
+        (ReportKind.FILLED, 1, 10, 100, 30, 10, Liquidity.TAKER, 7, 0),
+        (ReportKind.FILLED, 1, 20, 99, 10, 30, Liquidity.TAKER, 7, 0),
+        (ReportKind.CANCELED, 1, 0, 0, 0, 30, Liquidity.NONE, 7, Reason.NO_LIQUIDITY)]
 
 
 def test_limit_order_crossing_on_arrival_takes_up_to_its_limit_and_rests(scene):
     assert scene.limit(1, BUY, 102, 15) == [took(1, 4, 101, 11), took(1, 6, 102, 5)]
-    assert scene.matcher.resting_orders == [(1, BUY, 102, 5, 0)]
+    assert scene.matcher.resting_orders == [(1, BUY, 102, 5, 0.0)]
 
 
 def test_liquidity_is_not_used_twice(scene):
@@ -103,9 +104,9 @@ def test_ioc_remainder_is_cancelled(scene):
 
 
 def test_fok_takes_all_or_nothing(scene):
-    scene.matcher.arrive(1, BUY, False, 102, 11, FOK, 9)
-    assert scene.matcher.take_outcomes() == [
-        (ReportKind.CANCELED, 1, 0, 0, 0, False, 9, Reason.FOK_NOT_FILLABLE)]
+    scene.matcher.arrive(1, BUY, OrderType.LIMIT, 102, 11, FOK, 9)
+    assert scene.matcher.take_outcomes()[1:] == [
+        (ReportKind.CANCELED, 1, 0, 0, 0, 0, Liquidity.NONE, 9, Reason.FOK_NOT_FILLABLE)]
     assert scene.limit(2, BUY, 102, 10, FOK) == [took(2, 4, 101, 6), took(2, 6, 102, 0)]
     assert scene.limit(3, BUY, 102, 1, FOK) == [canceled(3)]
 
@@ -222,13 +223,15 @@ def test_remainder_of_an_order_does_not_meet_again_what_it_took(scene):
     assert scene.level(SELL, 101, 6) == []
 
 
-def test_take_then_rest_at_one_price_with_orders_on_both_sides(scene):
-    scene.limit(1, SELL, 101, 2)
-    assert scene.ahead(1) == 4
-    scene.limit(2, BUY, 101, 6)
-    assert scene.matcher.resting_orders == [(1, SELL, 101, 2, 4), (2, BUY, 101, 2, 0)]
-    # A buyer's print lifts the ask: four others, then ours; our bid is not its passive side.
-    assert scene.trade(BUY, 101, 5) == [made(1, 1, 101, 1)]
+def test_take_then_rest_at_one_price_with_an_order_of_ours_on_the_other_side(scene):
+    scene.limit(1, SELL, 102, 2)
+    assert scene.ahead(1) == 6
+    # Taking at 101 comes before meeting our own at 102; the remainder is within its reach.
+    assert scene.limit(2, BUY, 102, 3) == [took(2, 3, 101, 0)]
+    assert scene.limit(3, BUY, 102, 9) == [took(3, 1, 101, 8), canceled(1), took(3, 6, 102, 2)]
+    assert scene.matcher.resting_orders == [(3, BUY, 102, 2, 0)]
+    # A buyer's print lifts the ask: our bid is not its passive side.
+    assert scene.trade(BUY, 102, 5) == []
 
 
 def test_order_beyond_the_view_stands_behind_everybody_until_its_price_shows():
@@ -321,8 +324,7 @@ def test_orders_expire_when_the_session_closes(scene):
 def test_every_order_that_fits_is_filled_by_one_record(scene):
     for number in range(1, 257):
         scene.limit(number, BUY, 100, 2)
-    with pytest.raises(ValueError):
-        scene.limit(300, BUY, 100, 1)
+    assert scene.limit(300, BUY, 100, 1) == [(ReportKind.REJECTED, 300, 0, 0, 0, False)]
     # What does not rest needs no place.
     assert scene.market(301, BUY, 1) == [took(301, 1, 101, 0)]
     # One print of 266 lots: ten others, then 256 of ours; the packet's end fills the other half.
@@ -335,29 +337,33 @@ def test_every_order_that_fits_is_filled_by_one_record(scene):
     assert scene.matcher.resting_orders == []
 
 
-def test_cancel_gives_what_was_left_and_minus_one_for_nothing(scene):
+def test_cancel_takes_out_what_was_left_and_is_refused_for_nothing(scene):
     scene.limit(1, BUY, 100, 5)
     scene.trade(SELL, 100, 12)
-    assert scene.matcher.cancel(1) == 3
-    assert scene.matcher.cancel(1) == -1
+    scene.matcher.cancel(1, 8)
+    assert scene.matcher.take_outcomes() == [
+        (ReportKind.CANCELED, 1, 0, 0, 0, 2, Liquidity.NONE, 8, Reason.REQUESTED)]
+    scene.matcher.cancel(1, 9)
+    assert scene.matcher.take_outcomes() == [
+        (ReportKind.CANCEL_REJECTED, 1, 0, 0, 0, 0, Liquidity.NONE, 9, Reason.UNKNOWN_ORDER)]
     assert scene.trade(SELL, 100, 50) == []
 
 
 def test_arguments_are_validated():
     matcher = Matcher(view_levels=1, assumed_touch_lots=1)
     with pytest.raises(ValueError, match="side and lots"):
-        matcher.arrive(1, 0, True, 0, 1, DAY, 0)
+        matcher.arrive(1, 0, 1, 0, 1, DAY, 0)
     with pytest.raises(ValueError, match="side and lots"):
-        matcher.arrive(1, 1, True, 0, 0, DAY, 0)
+        matcher.arrive(1, 1, 1, 0, 0, DAY, 0)
     with pytest.raises(ValueError, match="assumed_touch_lots"):
         Matcher(view_levels=1, assumed_touch_lots=0)
     with pytest.raises(ValueError, match="view_levels"):
         Matcher(view_levels=-1, assumed_touch_lots=1)
     with pytest.raises(ValueError, match="times"):
         matcher.advance(np.zeros(2, EVENT_DTYPE), np.zeros(1, np.int64), 0, 0)
-    matcher.arrive(1, 1, True, 0, 1, DAY, 0)
+    matcher.arrive(1, 1, 1, 0, 1, DAY, 0)
     with pytest.raises(ValueError, match="outcomes must be taken"):
-        matcher.arrive(2, 1, True, 0, 1, DAY, 0)
+        matcher.arrive(2, 1, 1, 0, 1, DAY, 0)
     with pytest.raises(ValueError, match="outcomes must be taken"):
         matcher.advance(np.zeros(0, EVENT_DTYPE), np.zeros(0, np.int64), 0, 0)
 

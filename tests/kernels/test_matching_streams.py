@@ -1,80 +1,32 @@
 """Matching on random streams: the naive twin, every cut, and what must always hold."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
-from dreammaker._ext.matching import Matcher
-from dreammaker.domain.orders import ReportKind
-from dreammaker.domain.schema import Kind, Phase
-from tests.kernels.book_streams import random_stream
-from tests.kernels.matching_scene import BUY, DAY, FOK, IOC, SELL, Scene
+from dreammaker._ext.matching_kernel import Matcher
+from dreammaker.domain.orders import Liquidity, OrderType, Reason, ReportKind
+from tests.kernels.matching_commands import SETTINGS, lockstep, market_stream, run
+from tests.kernels.matching_scene import BUY, SELL, Scene
 from tests.kernels.naive_matching import NaiveMatcher
 
-
-def market_stream(count, seed):
-    """A stream that trades near one price, so that orders of ours are often touched."""
-    rng = np.random.default_rng(seed)
-    events = random_stream(count, seed)
-    plain = np.isin(events["kind"], [Kind.LEVEL_SET, Kind.TRADE, Kind.QUOTE])
-    near = plain & (rng.random(count) < 0.9)
-    events["kind"][near & (rng.random(count) < 0.3)] = Kind.TRADE
-    quotes = near & (rng.random(count) < 0.1)
-    events["kind"][quotes] = Kind.QUOTE
-    side = events["side"][near]
-    events["price_ticks"][near] = 26_000 - side * rng.integers(-1, 12, near.sum())
-    session = events["kind"] == Kind.SESSION
-    events["aux"][session] = rng.choice(
-        [Phase.CONTINUOUS] * 8 + [Phase.HALT, Phase.CLOSED, Phase.AUCTION], session.sum())
-    return events
+VIEWS = {"plain": [0, 1, 3, 10, 50], "b3": [0, 10], "power": [5, 50], "log": [0, 10],
+         "fifo": [10, 50], "strict": [0, 10]}
 
 
-def run(matcher, events, times, seed, cuts=()):
-    """Feed a stream with seeded arrivals and cancels; all outcomes, and the queue now and then."""
-    rng = np.random.default_rng(seed)
-    bounds = [0, *cuts, len(events)]
-    chunks = [(events[a:b], times[a:b]) for a, b in pairwise(bounds)]
-    seen, number, at = [], 0, 0
-    chunk = 0
-    while at < int(times[-1]):
-        at += int(rng.integers(1, 12))
-        while chunk < len(chunks):
-            records, when = chunks[chunk]
-            done = matcher.advance(records, when, 0, at)
-            seen += matcher.take_outcomes()
-            chunks[chunk] = (records[done:], when[done:])
-            if len(records) == done:
-                chunk += 1
-            elif when[done] > at:
-                break
-        number += 1
-        side = int(rng.choice([1, -1]))
-        price = 26_000 - side * int(rng.integers(-4, 13))
-        is_market = bool(rng.random() < 0.2)
-        tif = int(rng.choice([DAY, DAY, DAY, IOC, FOK]))
-        qty = int(rng.integers(1, 40))
-        if rng.random() < 0.3:
-            seen.append(matcher.cancel(max(number - int(rng.integers(1, 30)), 1)))
-        elif not matcher.is_full:
-            matcher.arrive(number, side, is_market, price, qty, tif, at)
-            seen += matcher.take_outcomes()
-        if number % 8 == 0:
-            seen.append((matcher.resting_orders, matcher.taken_levels, matcher.best(),
-                         matcher.continuous))
-    return seen
-
-
-@pytest.mark.parametrize("view_levels", [0, 1, 3, 10, 50])
-@pytest.mark.parametrize("seed", range(4))
-def test_kernel_equals_twin_on_random_streams(view_levels, seed):
-    events = market_stream(2_000, seed)
-    times = np.cumsum(np.random.default_rng(seed).integers(0, 3, len(events)))
-    both = [run(kind(view_levels=view_levels, assumed_touch_lots=7), events, times, seed)
-            for kind in (Matcher, NaiveMatcher)]
-    assert both[0] == both[1]
-    fills = [row for row in both[0] if isinstance(row, tuple) and row[0] == ReportKind.FILLED]
-    assert len({row[5] for row in fills}) == 2, "the stream must both make and take"
+@pytest.mark.parametrize(("name", "view_levels"),
+                         [(name, view) for name, views in VIEWS.items() for view in views])
+@pytest.mark.parametrize("seed", range(2))
+def test_kernel_equals_twin_record_by_record(name, view_levels, seed):
+    settings = {"view_levels": view_levels, "assumed_touch_lots": 7, **SETTINGS[name]}
+    kinds, liquidities = set(), set()
+    for kernel, twin in lockstep([Matcher(**settings), NaiveMatcher(**settings)],
+                                 market_stream(2_500, seed), seed):
+        assert kernel[1] == twin[1]
+        assert kernel[0] == twin[0]
+        kinds |= {row[0] for row in kernel[1]}
+        liquidities |= {row[6] for row in kernel[1] if row[0] == ReportKind.FILLED}
+    assert {Liquidity.MAKER, Liquidity.TAKER} <= liquidities, "the stream must make and take"
+    assert set(ReportKind) - kinds <= {ReportKind.UNKNOWN, ReportKind.EXPIRED}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -88,42 +40,82 @@ def test_fills_do_not_depend_on_how_the_stream_is_cut(seed):
         assert cut == whole
 
 
-@pytest.mark.parametrize("view_levels", [0, 10])
-@pytest.mark.parametrize("seed", range(3))
-def test_no_order_is_filled_beyond_its_quantity_or_its_limit(view_levels, seed):
-    """The run's orders are drawn again here, so that every fill can be held against its order."""
-    events = market_stream(1_500, 90 + seed)
-    times = np.cumsum(np.random.default_rng(seed).integers(0, 3, len(events)))
-    matcher = Recording(Matcher(view_levels=view_levels, assumed_touch_lots=7))
-    run(matcher, events, times, seed)
-    total = dict.fromkeys(matcher.orders, 0)
-    for kind, number, qty, price, leaves, maker, _, _ in matcher.outcomes:
-        if kind != ReportKind.FILLED:
-            continue
-        side, is_market, limit, lots = matcher.orders[number]
-        total[number] += qty
-        assert qty > 0 and leaves == lots - total[number] >= 0
-        assert is_market or side * (price - limit) <= 0
-        assert not maker or price == limit
-    assert sum(total.values()) > 0
+class Orders:
+    """Holds every outcome against what its order asked for, and keeps the books."""
+
+    def __init__(self, fee):
+        self.fee = fee
+        self.asked, self.filled, self.over = {}, {}, set()
+        self.position = self.cash = self.fees = 0
+
+    def arrive(self, number, side, kind, price, qty, tif, *, trigger_ticks, **more):
+        self.asked[number] = [side, kind, price, qty, trigger_ticks]
+
+    def replace(self, number, qty, price):
+        self.wish = (number, qty, price)
+
+    def cancel(self, number):
+        pass
+
+    def see(self, kind, number, qty, price, leaves, cum, liquidity, time_ns, reason):
+        assert number not in self.over or kind in (ReportKind.CANCEL_REJECTED,
+                                                   ReportKind.REPLACE_REJECTED)
+        if kind == ReportKind.FILLED:
+            side, order_type, limit, lots, _ = self.asked[number]
+            self.filled[number] = self.filled.get(number, 0) + qty
+            assert qty > 0 and cum == self.filled[number] and leaves == lots - cum >= 0
+            if order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+                assert side * (price - limit) <= 0
+                assert liquidity != Liquidity.MAKER or price == limit
+            self.position += side * qty
+            self.cash -= side * qty * price
+            self.fees += qty * self.fee
+            if leaves == 0:
+                self.over.add(number)
+        elif kind == ReportKind.REPLACED:
+            assert self.wish == (number, leaves + cum, price)
+            self.asked[number][2:4] = [price, leaves + cum]
+        elif kind in (ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED):
+            assert leaves == 0 and cum == self.filled.get(number, 0)
+            self.over.add(number)
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+@pytest.mark.parametrize("seed", range(2))
+def test_fills_keep_to_their_orders_and_the_account_to_the_fills(name, seed):
+    settings = {"fee_micros": 3, **SETTINGS[name]}
+    matcher = Recording(Matcher(view_levels=10, assumed_touch_lots=7, **settings),
+                        Orders(settings["fee_micros"]))
+    for _ in lockstep([matcher], market_stream(4_000, 90 + seed), seed):
+        pass
+    orders = matcher.orders
+    assert matcher.account == (orders.position, orders.cash, orders.fees)
+    assert sum(orders.filled.values()) > 0
+    working = {row[0] for row in matcher.resting_orders} | {row[0] for row in matcher.stop_orders}
+    assert working == set(orders.asked) - orders.over
 
 
 class Recording:
-    """A matcher that remembers its orders and outcomes."""
+    """A matcher whose commands and outcomes are shown to `orders`."""
 
-    def __init__(self, matcher):
-        self.matcher, self.orders, self.outcomes = matcher, {}, []
+    def __init__(self, matcher, orders):
+        self.matcher, self.orders = matcher, orders
 
     def __getattr__(self, name):
         return getattr(self.matcher, name)
 
-    def arrive(self, number, side, is_market, price, qty, tif, time_ns):
-        self.orders[number] = (side, is_market, price, qty)
-        self.matcher.arrive(number, side, is_market, price, qty, tif, time_ns)
+    def arrive(self, *arguments, **more):
+        self.orders.arrive(*arguments[:-1], **more)
+        self.matcher.arrive(*arguments, **more)
+
+    def replace(self, *arguments):
+        self.orders.replace(*arguments[:-1])
+        self.matcher.replace(*arguments)
 
     def take_outcomes(self):
         found = self.matcher.take_outcomes()
-        self.outcomes += found
+        for row in found:
+            self.orders.see(*row)
         return found
 
 
@@ -150,3 +142,18 @@ def test_what_is_taken_is_never_more_than_was_shown(seed):
                 taken[price] += qty
     assert all(taken[price] <= first[price] for price in shown)
     assert sum(taken.values()) > 0
+
+
+def test_refusals_of_all_kinds_occur_in_the_streams():
+    """The strict settings must bite, or agreement of kernel and twin says little."""
+    reasons = set()
+    for name in ("strict", "b3"):
+        matcher = Matcher(view_levels=10, assumed_touch_lots=7, **SETTINGS[name])
+        for step in lockstep([matcher], market_stream(4_000, 7), 7):
+            reasons |= {Reason(row[-1]) for row in step[0][1]}
+    assert reasons >= {Reason.MARKET_CLOSED, Reason.NO_LIQUIDITY, Reason.UNKNOWN_ORDER,
+                       Reason.REMAINDER_CANCELED, Reason.FOK_NOT_FILLABLE, Reason.REQUESTED,
+                       Reason.WOULD_TAKE, Reason.PRICE_BAND, Reason.SELF_TRADE, Reason.HALTED,
+                       Reason.NOT_SUPPORTED, Reason.NO_MARGIN, Reason.OFF_LOT}
+
+

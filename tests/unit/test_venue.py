@@ -68,7 +68,7 @@ def records(*rows, local_after=MS):
 
 def venue(events, *, entry=40, response=40, batch=4096, latency=None):
     tape = Tape(ArrayFeed(events, SourceProfile("test", 10, True)), batch)
-    return SimulatedVenue(WIN, tape.feed.source, ExchangeConfig(),
+    return SimulatedVenue(WIN, tape.feed.source, ExchangeConfig(profile="ideal"),
                           latency or ConstantLatency(entry, response), tape.venue)
 
 
@@ -283,4 +283,4 @@ def test_memory_of_the_venue_is_bounded():
     drain(broker, now + 10**9)
     assert number > 3_000
     assert most_chunks <= 4
-    assert (len(broker._arrivals), len(broker._reports), len(broker._filled)) == (0, 0, 0)
+    assert (len(broker._arrivals), len(broker._reports)) == (0, 0)
