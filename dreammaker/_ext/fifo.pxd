@@ -4,11 +4,16 @@
 # smaller quantity keeps it. An order of ours takes a rank of its own when it arrives
 # (`fifo_arrive`), and what later leaves its price with a lower rank stood ahead of it. An order the
 # record has never added is older than the record, thus ahead of everybody (rank 0).
+#
+# Executions are ORDER_EXECUTE, and cancels and modifies that follow a fill (Databento, aux 1). Of
+# the latter only those on the side that the packet's print met: the others are of an order that
+# changed its price and took. One that leaves the size as it was is an iceberg's refill, which goes
+# to the back.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from dreammaker._ext.schema cimport (CLEAR, F_SNAP_BEGIN, ORDER_ADD, ORDER_CANCEL, ORDER_EXECUTE,
-                                     ORDER_MODIFY, SNAPSHOT, event_t)
+from dreammaker._ext.schema cimport (CLEAR, F_SNAP_BEGIN, ORDER_ADD, ORDER_EXECUTE, ORDER_MODIFY,
+                                     SNAPSHOT, TRADE, event_t)
 
 cdef enum:
     FIFO_FIRST_BITS = 12
@@ -25,6 +30,7 @@ cdef struct fifo_t:
     int64_t last_rank
     uint64_t mask
     int shift
+    int passive            # the side that the latest print met, 0 where it is not known
 
 cdef struct fifo_change_t:
     # Lots that left the queue at a price.
@@ -39,6 +45,7 @@ cdef inline int fifo_init(fifo_t* fifo) noexcept nogil:
     fifo.slots = <fifo_order_t*>calloc((<size_t>1) << FIFO_FIRST_BITS, sizeof(fifo_order_t))
     fifo.count = 0
     fifo.last_rank = 0
+    fifo.passive = 0
     fifo.mask = ((<uint64_t>1) << FIFO_FIRST_BITS) - 1
     fifo.shift = 64 - FIFO_FIRST_BITS
     return 0 if fifo.slots != NULL else -1
@@ -124,7 +131,11 @@ cdef inline int fifo_apply(fifo_t* fifo, const event_t* event,
     # Apply a record and say what left a queue. 0, or -1 without memory.
     cdef fifo_order_t* order
     cdef int kind = event.kind
+    cdef bint filled = event.aux == 1 and (fifo.passive == 0 or fifo.passive == event.side)
     change.lots = 0
+    if kind == TRADE:
+        fifo.passive = -event.side
+        return 0
     if kind == CLEAR or (kind == SNAPSHOT and event.flags & F_SNAP_BEGIN):
         fifo_clear(fifo)
         return 0
@@ -134,8 +145,7 @@ cdef inline int fifo_apply(fifo_t* fifo, const event_t* event,
     if kind == ORDER_ADD:
         return fifo_add(fifo, event.order_id, event.price_ticks, event.qty_lots)
     change.side = event.side
-    # Databento's cancels and modifies that a fill caused carry aux 1.
-    change.executed = kind == ORDER_EXECUTE or event.aux == 1
+    change.executed = kind == ORDER_EXECUTE or filled
     if order.order_id == 0:
         if kind == ORDER_MODIFY:
             return fifo_add(fifo, event.order_id, event.price_ticks, event.qty_lots)
@@ -146,7 +156,8 @@ cdef inline int fifo_apply(fifo_t* fifo, const event_t* event,
     change.rank = order.rank
     change.price_ticks = order.price_ticks
     if kind == ORDER_MODIFY:
-        if event.price_ticks == order.price_ticks and 0 <= event.qty_lots <= order.lots:
+        if event.price_ticks == order.price_ticks and 0 <= event.qty_lots <= order.lots and not (
+                filled and event.qty_lots == order.lots):
             change.lots = order.lots - event.qty_lots
             order.lots = event.qty_lots
         else:

@@ -4,10 +4,11 @@
 # behind us. Models answer that; prints and explained decreases are handled alike for all of them:
 #
 # * a print at our price takes from what stands ahead, then from us;
-# * a decrease of the level that a print explains moves the queue once, whichever was sent first.
-#   Within a packet the two meet in either order with the same result. With `carry` (prints and
-#   depth come in streams or polls of their own) a print also explains the next change told of the
-#   level, and a decrease is explained by prints up to the next time the level is told;
+# * a decrease of the level that a print explains moves the queue once. Within a packet the two
+#   meet in either order with the same result. With `carry` (prints and depth come in streams or
+#   polls of their own) prints also explain what the level lost when it is told next. A decrease
+#   told packets before its print looks like a cancel and moves the queue twice: nothing in such a
+#   source tells the two apart;
 # * what no print explains are cancels: `risk_averse` takes all of them from behind until they
 #   cannot be, `power` and `log` by the probability that a cancel came from behind,
 #
@@ -120,6 +121,9 @@ cdef inline double queue_behind_share(const queue_model_t* model, double front,
         return queue_power(model, back / total)
     if model.kind == QUEUE_POWER_3:
         return 1.0 - queue_power(model, front / total)
+    if total < 1e-9:
+        # log(1 + x) of such shreds of a lot is x, and would be lost to rounding.
+        return back / total
     f = dm_log(1.0 + back)
     if model.kind == QUEUE_LOG:
         return f / (f + dm_log(1.0 + front))
@@ -201,9 +205,7 @@ cdef inline int64_t queue_level(const queue_model_t* model, queue_t* q, double s
     q.shown = shown
     if model.kind == QUEUE_FIFO:
         return 0
-    if not q.told:
-        q.told = 1
-        q.credit = 0.0
+    q.told = 1
     if drop > 0.0:
         explained = q.printed if q.printed < drop else drop
         q.printed -= explained
@@ -225,11 +227,9 @@ cdef inline int64_t queue_level(const queue_model_t* model, queue_t* q, double s
     return queue_reach(q, over) if over > 0.0 else 0
 
 cdef inline void queue_packet(const queue_model_t* model, queue_t* q) noexcept nogil:
-    # The packet ends. Without carry nothing outlives it; with carry, a print is settled by the
-    # level being told, a decrease by its being told again.
-    if not model.carry:
-        q.printed = q.credit = 0.0
-    elif q.told:
+    # The packet ends. Only prints outlive it, with carry, until the level has been told.
+    q.credit = 0.0
+    if q.told or not model.carry:
         q.printed = 0.0
     q.told = 0
 

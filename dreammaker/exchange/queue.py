@@ -19,7 +19,7 @@ QUEUE_NAMES: tuple[QueueName, ...] = (
     "risk_averse", "power", "power_2", "power_3", "log", "log_2", "fifo")
 """Names in the order of the kernel's numbers."""
 
-POWER_NAMES = ("power", "power_2", "power_3")
+POWER_NAMES: tuple[QueueName, ...] = ("power", "power_2", "power_3")
 
 
 class Prints(IntEnum):
