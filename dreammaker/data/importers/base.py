@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 """Called with (bytes read, bytes in all)."""
 
 INT32_MAX = 2**31 - 1
+MAX_CLOCK_ERROR_S = 3_600
 _CONTINUOUS_BAR_NAME = re.compile(r"(\w+[$@][A-Z]?)(?:M\d+|H\d+|D1|W1|MN1)")
 
 
@@ -169,6 +170,27 @@ def off_grid_flags(residual: Int64Array) -> NDArray[np.uint32]:
 def mark_last(events: EventArray, ends: Int64Array) -> None:
     """Set LAST on the records at ``ends`` (indices of each packet's last record)."""
     events["flags"][ends] |= np.uint32(Flag.LAST)
+
+
+def half_of(progress: Progress | None, which: int) -> Progress | None:
+    """The progress of the first (0) or second (1) of two readings of a file."""
+    if progress is None:
+        return None
+    return lambda done, total: progress((which * total + done) // 2, total)
+
+
+def require_near(behind_ns: int, path: Path, line: int | None = None) -> None:
+    """Refuse a local clock that is too far behind the exchange's to be a clock's error.
+
+    Raises
+    ------
+    InputError
+        Beyond `MAX_CLOCK_ERROR_S`.
+    """
+    if behind_ns > MAX_CLOCK_ERROR_S * 1_000_000_000:
+        raise InputError(f"was received {behind_ns / 1e9:g} s before it happened; a local clock "
+                         f"may be behind the exchange's by {MAX_CLOCK_ERROR_S} s at most",
+                         file=path, line=line)
 
 
 def reject(bad: BoolArray, problem: str, line: Callable[[int], int], path: Path,

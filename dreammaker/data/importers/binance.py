@@ -29,7 +29,13 @@ from typing import Any
 
 import numpy as np
 
-from dreammaker.data.importers.base import Batch, ImportOptions, Progress
+from dreammaker.data.importers.base import (
+    Batch,
+    ImportOptions,
+    Progress,
+    half_of,
+    require_near,
+)
 from dreammaker.data.importers.binance_depth import DepthSync, Difference, Packet
 from dreammaker.data.importers.binance_records import records_of
 from dreammaker.data.importers.book_watch import BookWatch
@@ -107,7 +113,7 @@ class BinanceStream:
         self._correction_ns = self._clock_correction()
         packets: list[Packet] = []
         records = 0
-        with open_packed(self._path, self._half(1)) as file:
+        with open_packed(self._path, half_of(self._progress, 1)) as file:
             for number, line in _numbered(file, self._options.chunk_bytes):
                 found = self._take(number, line)
                 if found and found[-1].exch_ms >= self._day_end_ms:
@@ -126,25 +132,17 @@ class BinanceStream:
         if self._day is not None:
             yield self._batch(packets)
 
-    def _half(self, which: int) -> Progress | None:
-        # The file is read twice: each time is one half of the way.
-        progress = self._progress
-        if progress is None:
-            return None
-        return lambda done, total: progress((which * total + done) // 2, total)
-
     def _clock_correction(self) -> int:
-        least: int | None = None
-        with open_packed(self._path, self._half(0)) as file:
-            while (lines := file.lines(self._options.chunk_bytes, MAX_LINE_BYTES)) is not None:
-                for line in lines:
-                    found = _TIME.search(line) or _SENT.search(line)
-                    if found and line[:19].isdigit():
-                        late = int(line[:19]) - int(found[1]) * _MS
-                        least = late if least is None or late < least else least
-        if least is None or least >= 0:
-            return 0
-        return self._options.feed_latency_ms * _MS - least
+        least, at = 0, 0
+        with open_packed(self._path, half_of(self._progress, 0)) as file:
+            for number, line in _numbered(file, self._options.chunk_bytes):
+                found = _TIME.search(line) or _SENT.search(line)
+                if found and line[:19].isdigit():
+                    late = int(line[:19]) - int(found[1]) * _MS
+                    if late < least:
+                        least, at = late, number
+        require_near(-least, self._path, at)
+        return self._options.feed_latency_ms * _MS - least if least < 0 else 0
 
     def _take(self, number: int, line: bytes) -> list[Packet]:
         if not line.strip():
@@ -199,25 +197,26 @@ class BinanceStream:
                       [size for _, size in bids] + [size for _, size in asks])
 
     def _quote(self, body: dict[str, Any], local_ns: int, number: int) -> list[Packet]:
-        sequence = _whole(body["u"])
-        if sequence < self._last_quote:
+        packet = Packet(Kind.QUOTE, _time_ms(body), local_ns, _whole(body["u"]), QUOTE_STREAM,
+                        number, [1, -1], [body["b"], body["a"]], [body["B"], body["A"]])
+        if packet.sequence < self._last_quote:
             return self._drop("best quotes older than the last")
-        self._last_quote = sequence
-        return [Packet(Kind.QUOTE, _time_ms(body), local_ns, sequence, QUOTE_STREAM, number,
-                       [1, -1], [body["b"], body["a"]], [body["B"], body["A"]])]
+        self._last_quote = packet.sequence
+        return [packet]
 
     def _trade(self, body: dict[str, Any], local_ns: int, number: int) -> list[Packet]:
-        sequence = _whole(body["t"])
-        if sequence <= self._last_trade:
-            return self._drop("repeated trades")
-        if self._last_trade >= 0:
-            self._count("trades_missing", sequence - self._last_trade - 1)
-        self._last_trade = sequence
         if not isinstance(body["m"], bool):
             raise ValueError(f"m must be true or false, was {body['m']!r}")
-        flags = 0 if body.get("X", "MARKET") == "MARKET" else int(Flag.HIDDEN)
-        return [Packet(Kind.TRADE, _time_ms(body), local_ns, sequence, TRADE_STREAM, number,
-                       [-1 if body["m"] else 1], [body["p"]], [body["q"]], flags)]
+        packet = Packet(Kind.TRADE, _time_ms(body), local_ns, _whole(body["t"]), TRADE_STREAM,
+                        number, [-1 if body["m"] else 1], [body["p"]], [body["q"]])
+        if body.get("X", "MARKET") != "MARKET":
+            packet.flags = int(Flag.HIDDEN)
+        if packet.sequence <= self._last_trade:
+            return self._drop("repeated trades")
+        if self._last_trade >= 0:
+            self._count("trades_missing", packet.sequence - self._last_trade - 1)
+        self._last_trade = packet.sequence
+        return [packet]
 
     def _said(self, packets: list[Packet]) -> list[Packet]:
         # A difference may have no levels; an empty snapshot is an empty book.

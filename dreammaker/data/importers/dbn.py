@@ -16,7 +16,9 @@ N       none
 
 A packet ends with F_LAST. Exchange time is ts_event, local time ts_recv (it never decreases; a
 ts_recv that the file calls bad is carried forward or taken as it is, and flagged
-LOCAL_SYNTHETIC). The records with F_SNAPSHOT are one packet: CLEAR, then an ORDER_ADD for each
+LOCAL_SYNTHETIC); if some record was received before it happened, all ts_recv are moved by the
+least constant that mends it, which a first look through the file finds, flagged likewise and
+noted. The records with F_SNAPSHOT are one packet: CLEAR, then an ORDER_ADD for each
 order in the file's order, which is the queue's; their exchange time is their ts_recv
 (EXCH_ESTIMATED), because their ts_event is when the venue last spoke of them, maybe days ago.
 F_MAYBE_BAD_BOOK begins with a GAP of unknown length. A T without a side that meets a crossed book
@@ -38,8 +40,10 @@ from dreammaker.data.importers.base import (
     ImportOptions,
     Int64Array,
     Progress,
+    half_of,
     mark_last,
     off_grid_flags,
+    require_near,
 )
 from dreammaker.data.importers.book_watch import BookWatch
 from dreammaker.data.importers.clock import DAY_NS, day_of, to_wall, zone
@@ -112,10 +116,13 @@ class DbnStream:
         self._first = 0          # number of the file's records before this piece
         self._latest_local = self._latest_day = np.iinfo(np.int64).min
         self._doubtful = False
+        self._correction_ns = 0
+        self._noted = False
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches of packets, in file order."""
-        with open_dbn(self._path, self._progress) as reader:
+        self._correction_ns = self._clock_correction()
+        with open_dbn(self._path, half_of(self._progress, 1)) as reader:
             wanted = self._ids(reader.header)
             held: NDArray[np.void] = np.zeros(0, reader.dtype)
             seen = np.zeros(0, np.uint32)
@@ -135,6 +142,21 @@ class DbnStream:
             raise InputError("has a header but no records", file=self._path)
         if not np.isin(seen, wanted).any():
             raise InputError(f"has no records of {self.instrument.symbol}", file=self._path)
+
+    def _clock_correction(self) -> int:
+        least = 0
+        with open_dbn(self._path, half_of(self._progress, 0)) as reader:
+            wanted = self._ids(reader.header)
+            for piece in reader.records(self._options.chunk_bytes):
+                told = np.isin(piece["instrument_id"], wanted) & (
+                    (piece["flags"] & (_F_SNAPSHOT | _F_BAD_TS_RECV)) == 0)
+                told &= (piece["ts_event"] < _LATEST_NS) & (piece["ts_recv"] < _LATEST_NS)
+                if told.any():
+                    late = (piece["ts_recv"][told].astype(np.int64)
+                            - piece["ts_event"][told].astype(np.int64))
+                    least = min(least, int(late.min()))
+        require_near(-least, self._path)
+        return -least
 
     def _ids(self, header: DbnHeader) -> Int64Array:
         symbol = self.instrument.symbol
@@ -164,6 +186,10 @@ class DbnStream:
             part = slice(start, end)
             batch = self._batch(rows[part], exch[part], local[part], flags[part], ends[part])
             batch.day = day_of(int(days[start]) * DAY_NS)
+            if self._correction_ns and not self._noted:
+                self._noted = True
+                batch.notes.append("records were received before they happened: every receive "
+                                   f"time was moved by {self._correction_ns / 1e9:+.9f} s")
             if others:
                 batch.rows_read += others
                 batch.dropped["of other instruments"] = others
@@ -202,13 +228,16 @@ class DbnStream:
         self._refuse((happened > _LATEST_NS) & (happened != _UNDEF_TIME), number,
                      "ts_event is no time", happened)
         no_local, no_exch = received == _UNDEF_TIME, happened == _UNDEF_TIME
+        self._refuse((happened == 0) & (received == 0), number, "the times are 0", received)
         self._refuse(no_local & no_exch, number, "neither ts_event nor ts_recv is known", received)
         is_snapshot = (rows["flags"] & _F_SNAPSHOT) != 0
         local = np.where(no_local, happened, received).astype(np.int64)
+        local += np.where(no_local, 0, self._correction_ns)
         estimated = no_exch | (is_snapshot & ~no_local)
         exch = np.where(estimated, received, happened).astype(np.int64)
         running = np.maximum(np.maximum.accumulate(local), self._latest_local)
         doubtful = no_local | ((rows["flags"] & _F_BAD_TS_RECV) != 0) | (running != local)
+        doubtful |= self._correction_ns != 0
         self._latest_local = int(running[-1])
         flags = (np.where(estimated, np.uint32(Flag.EXCH_ESTIMATED), np.uint32(0))
                  | np.where(doubtful, np.uint32(Flag.LOCAL_SYNTHETIC), np.uint32(0)))

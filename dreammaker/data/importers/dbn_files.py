@@ -129,7 +129,7 @@ def _decode(path: Path, data: bytes) -> DbnHeader:
     metadata: Any
     try:
         metadata = databento_dbn.Metadata.decode(data)
-    # The decoder's own error type has changed with its versions; a panic is none of Exception's.
+    # The decoder's own error type has changed with its versions.
     except Exception as error:
         raise InputError(f"has a damaged DBN header ({error})", file=path) from None
     schema = None if metadata.schema is None else str(metadata.schema)
