@@ -20,7 +20,8 @@ kind                 ``Kind``
 side                 +1 bid or buyer, -1 ask or seller, 0 unknown. TRADE: the aggressor's side.
                      ORDER_*, LEVEL_SET, SNAPSHOT, QUOTE: the side of the book (ORDER_EXECUTE: of
                      the resting order, so its aggressor is ``-side``)
-aux                  SESSION: ``Phase``; BAR: 0 open, 1 high, 2 low, 3 close
+aux                  SESSION: ``Phase``; BAR: 0 open, 1 high, 2 low, 3 close; ORDER_CANCEL,
+                     ORDER_MODIFY: 1 = by a fill that a TRADE of the same packet told
 ===================  ===========================================================================
 
 How the kinds are used:

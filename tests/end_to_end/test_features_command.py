@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -107,3 +108,22 @@ def test_the_command_prints_and_writes(log, tmp_path, as_json):
         assert answer["rows"] == pq.read_metadata(out).num_rows
     else:
         assert "mid_price" in done.stdout and f"Written to {out}" in done.stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize(("out", "says"), [
+    (".", "--out must name a file"),
+    ("missing/f.parquet", "--out must lie in a folder that exists"),
+    ("taken/f.parquet", "--out must lie in a folder that exists"),
+])
+def test_the_command_when_out_cannot_be_then_one_sentence_and_nothing_made(
+        log, tmp_path, monkeypatch, out, says):
+    from dreammaker.app.commands import features
+    from dreammaker.domain.errors import ConfigError
+
+    EventStore(tmp_path / "data").save(log)
+    (tmp_path / "taken").write_text("a file")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=says):
+        features.features("WIN", "2023-11-14", out=Path(out), root=tmp_path / "data")
+    assert sorted(tmp_path.rglob("*")) == before

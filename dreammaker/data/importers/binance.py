@@ -50,7 +50,7 @@ MAX_LINE_BYTES = 2**24
 DEPTH_LEVELS = 1_000
 """Levels a side of a snapshot; further ones are known once they have changed."""
 DEPTH_STREAM, QUOTE_STREAM, TRADE_STREAM = 0, 1, 2
-_BATCH_RECORDS = 100_000
+_BATCH_RECORDS = 25_000
 _LINE = re.compile(rb"\d{19} \{")
 _TIME = re.compile(rb'"T": ?(\d{13})[,}]')
 _SENT = re.compile(rb'"E": ?(\d{13})[,}]')
