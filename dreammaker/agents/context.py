@@ -1,6 +1,6 @@
 """What the trading agents share: one copy of each, made by the assembly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.market import MarketView
@@ -10,11 +10,20 @@ from dreammaker.ledger import Ledger
 from dreammaker.risk import RiskGate
 from dreammaker.store.journal import Journal
 from dreammaker.store.orders_db import OrdersDb
+from dreammaker.store.risk_file import RiskFile, RiskStart
 
 
 @dataclass(slots=True)
 class TradingContext:
-    """Shared state of a session."""
+    """Shared state of a session.
+
+    Parameters
+    ----------
+    risk_start : RiskStart
+        What an earlier run has left; by default there was none.
+    risk_file : RiskFile or None
+        Where a later run will look for it.
+    """
 
     clock: LoopClock
     timers: Timers
@@ -24,6 +33,8 @@ class TradingContext:
     broker: Broker
     journal: Journal
     orders_db: OrdersDb
+    risk_start: RiskStart = field(default_factory=RiskStart)
+    risk_file: RiskFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from dataclasses import replace
 
 from dreammaker.agents.base import Agent, AgentState
 from dreammaker.agents.context import Target, TradingContext
+from dreammaker.agents.deciding import Decider
 from dreammaker.agents.emergency import cancel_without_agents, flatten_without_agents
+from dreammaker.agents.guard import TIMERS, Guard
 from dreammaker.agents.heartbeats import Heartbeats
 from dreammaker.agents.notes import (
     note_agent_state,
     note_phase,
     note_rearmed,
     note_report,
-    note_stand_down,
     say,
 )
-from dreammaker.agents.voting import poll
 from dreammaker.domain.orders import ExecutionReport, Reason
 from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import NS_PER_S
@@ -30,7 +30,6 @@ from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.ports import Voter
 from dreammaker.engine.timers import Timer
 from dreammaker.risk import TradingState
-from dreammaker.store.journal import Entry
 
 MAX_ROUNDS = 64
 """Rounds of stepping after which the agents are said not to come to rest."""
@@ -63,10 +62,11 @@ class Coordinator(Agent):
     def __init__(self, context: TradingContext, voters: list[Voter], order_lots: int,
                  consensus_share: float, empty_rows: Rows) -> None:
         super().__init__("coordinator", context.clock, Capability.COORDINATE)
-        self.context, self.voters = context, voters
-        self.order_lots, self.consensus_share = order_lots, consensus_share
+        self.context = context
+        self.decider = Decider(
+            context, voters, order_lots, consensus_share, self._note_failure,
+            lambda target: self.send(MessageType.DATA, Topic.TARGET, Capability.GUARD, target))
         self.agents: dict[str, Agent] = {self.name: self}
-        self.decision_reasons: dict[Reason, int] = {}
         self.undelivered = 0
         self.failures: list[tuple[int, str, str]] = []
         # Indexed by capability: hashing an enum member costs more than the delivery.
@@ -82,14 +82,21 @@ class Coordinator(Agent):
         self._faults: list[tuple[str, Exception]] = []
         self._heartbeats = Heartbeats()
         self._restarts_due: set[str] = set()
-        self._causes: set[Reason] = set()
         self._flatten_set = False
+        self.guard = Guard(
+            context, self.name, flatten=self._flatten, stop_execution=self._stop_execution,
+            agents_complete=self._is_complete, book=self._book, note_failure=self._note_failure)
         self._stopped_by = ""
-        self.on(Topic.PROPOSAL, self._proposal)
+        self.on(Topic.PROPOSAL, lambda message: self.decider.decide(message.payload))
         self.on(Topic.FEATURE_ROWS, self._take_rows)
         self.on(Topic.PHASE, self._take_phases)
         self.on(Topic.FAILURE, lambda message: self._faults.append(message.payload))
         self.on(Topic.HEARTBEAT, lambda message: None)
+
+    @property
+    def decision_reasons(self) -> dict[Reason, int]:
+        """Why each decision went as it did."""
+        return self.decider.reasons
 
     # Registration and discovery.
 
@@ -164,13 +171,19 @@ class Coordinator(Agent):
             if agent.state not in (AgentState.STOPPED, AgentState.INITIALIZED):
                 agent.stop()
                 self._note_state(agent)
+        self.guard.save(is_running=False)
 
     # What the loop asks for.
 
     @property
     def stopped_by(self) -> str:
         """Why the loop must end; empty = go on."""
-        return self._stopped_by
+        return self._stopped_by or self.guard.must_stop
+
+    def on_start(self) -> None:
+        """Take up what an earlier run left."""
+        self.guard.on_start()
+        self.pump()
 
     def begin_batch(self, events: EventArray) -> BatchResult:
         """Have the data and feature agents turn records into rows."""
@@ -198,24 +211,33 @@ class Coordinator(Agent):
             self.pump()
         market = self.context.market
         if not self._tell(MessageType.DATA, Topic.DECISION_ROW, Capability.PREDICT, market):
-            self._decided(Proposal(0, 0.0, float("nan"), hold=True), float("nan"),
-                          Reason.AGENT_NOT_RUNNING)
+            self.decider.note(Proposal(0, 0.0, float("nan"), hold=True), float("nan"),
+                              Reason.AGENT_NOT_RUNNING)
         self._tell(MessageType.DATA, Topic.DECISION_ROW, Capability.GUARD, market)
         self.pump()
 
     def on_report(self, report: ExecutionReport) -> None:
         """Book a report, then tell risk and execution."""
-        self.context.orders_db.report(report)
-        known = self.context.ledger.apply(report)
-        note_report(self.context, report)
-        if known is None and self.context.ledger.stray_count:
-            self._stand_down(Reason.STATE_UNKNOWN)
-        elif self._causes:
-            # What was in doubt when the agents came back may be known now.
-            self._rearm()
+        self._book(report)
         self._tell(MessageType.STATUS, Topic.REPORT, Capability.GUARD, report)
         self._tell(MessageType.STATUS, Topic.REPORT, Capability.EXECUTE, report)
+        if self.guard.kill.is_engaged:
+            self.guard.kill.step()
         self.pump()
+
+    def _book(self, report: ExecutionReport) -> None:
+        context = self.context
+        context.orders_db.report(report)
+        strays = context.ledger.stray_count
+        known = context.ledger.apply(report)
+        note_report(context, report)
+        if known is not None:
+            context.gate.note_report(report, known)
+        if context.ledger.stray_count > strays:
+            self._stand_down(Reason.STATE_UNKNOWN)
+        elif context.gate.machine.causes:
+            # What was in doubt when the agents came back may be known now.
+            self._rearm()
 
     def on_phase(self, phase: Phase) -> None:
         """Tell risk of the session's phase."""
@@ -228,6 +250,8 @@ class Coordinator(Agent):
         if timer.owner == self.name:
             if timer.name == RESTART_TIMER:
                 self._restart(timer)
+            elif timer.name in TIMERS:
+                self.guard.on_timer(timer)
             else:
                 self._flatten_set = False
                 if self.context.ledger.position.lots or self.context.ledger.working:
@@ -235,24 +259,24 @@ class Coordinator(Agent):
         else:
             owner = self.agents.get(timer.owner)
             now = self.clock.now_ns
-            if owner is not None and not owner.deliver(Message(
-                    MessageType.COMMAND, Topic.TIMER, self.name, Capability.COORDINATE, timer,
-                    now)):
+            if owner is not None and owner.state is not AgentState.STOPPED and not owner.deliver(
+                    Message(MessageType.COMMAND, Topic.TIMER, self.name, Capability.COORDINATE,
+                            timer, now)):
                 # Its owner is down for the moment, and must not miss it: the flatten before the
                 # close is a timer.
                 self.context.timers.set(replace(timer, due_ns=now + TIMER_RETRY_NS))
         self.pump()
 
     def on_command(self, command: LoopCommand) -> None:
-        """KILL: cancel and flatten for good. STOP is the loop's own."""
-        if command is LoopCommand.KILL and self.context.gate.kill(Reason.REQUESTED):
-            note_stand_down(self.context, Reason.REQUESTED)
-            self._flatten()
-            self.pump()
+        """An operator's word on the risk state. STOP is the loop's own."""
+        self.guard.on_command(command)
+        self.pump()
 
     def wind_down(self) -> None:
         """Cancel what works; flatten too where the session was killed or had to stop."""
-        if self._stopped_by or self.context.gate.state is TradingState.KILLED:
+        if self.context.gate.state is TradingState.KILLED:
+            self.guard.kill.step()
+        elif self._stopped_by:
             self._flatten()
         elif not self._tell(MessageType.COMMAND, Topic.LIFECYCLE, Capability.EXECUTE, "wind down"):
             cancel_without_agents(self.context, Reason.SESSION_END, self._note_emergency)
@@ -261,7 +285,12 @@ class Coordinator(Agent):
     # Stepping and routing.
 
     def pump(self) -> None:
-        """Step the agents until no message is left."""
+        """Step the agents until no message is left, and follow the risk state they leave."""
+        self._step_all()
+        if self.guard.follow():
+            self._step_all()
+
+    def _step_all(self) -> None:
         route = self._route
         for _ in range(MAX_ROUNDS):
             busy = False
@@ -286,6 +315,8 @@ class Coordinator(Agent):
 
     def _route(self, message: Message) -> bool:
         agent = self._routes[message.to]
+        if message.to is Capability.EXECUTE and self.guard.kill.is_engaged:
+            return False
         if agent is None or not agent.deliver(message):
             self.undelivered += 1
             if message.to in _CRITICAL:
@@ -301,45 +332,6 @@ class Coordinator(Agent):
 
     def _take_phases(self, message: Message) -> None:
         self._phases = message.payload
-
-    # Consensus.
-
-    def _proposal(self, message: Message) -> None:
-        proposal: Proposal = message.payload
-        lots = self.context.ledger.position.lots
-        if proposal.hold:
-            self._decided(proposal, float("nan"), Reason.NO_PROPOSAL)
-            return
-        goal = proposal.side * max(1, round(proposal.size * self.order_lots)) if (
-            proposal.side and proposal.size > 0) else 0
-        if goal == 0 or (goal * lots > 0 and abs(goal) <= abs(lots)):
-            self._decided(proposal, float("nan"), Reason.NONE, Target(goal))
-            return
-        if self.context.gate.state is not TradingState.NORMAL:
-            self._decided(proposal, float("nan"), Reason.STOOD_DOWN,
-                          Target(0) if goal * lots < 0 else None)
-            return
-        share = poll(self.voters, proposal, self.context, self._note_failure)
-        if share >= self.consensus_share:
-            self._decided(proposal, share, Reason.NONE, Target(goal))
-            return
-        # Without a majority nothing is opened, but a position the model has turned against is
-        # closed: that needs no votes.
-        close = Target(0) if goal * lots < 0 else None
-        self._decided(proposal, share,
-                      Reason.NO_CONSENSUS if share == share else Reason.NO_VOTES, close)
-
-    def _decided(self, proposal: Proposal, share: float, reason: Reason,
-                 target: Target | None = None) -> None:
-        context = self.context
-        self.decision_reasons[reason] = self.decision_reasons.get(reason, 0) + 1
-        lots = target.lots if target is not None else context.ledger.position.lots
-        context.journal.write(
-            Entry.DECISION, self.clock.now_ns, context.market.event_count, code=reason,
-            side=proposal.side, qty_lots=lots, x=context.market.mid_half_ticks,
-            a=proposal.score, b=share)
-        if target is not None:
-            self.send(MessageType.DATA, Topic.TARGET, Capability.GUARD, target)
 
     # Failures.
 
@@ -369,7 +361,8 @@ class Coordinator(Agent):
         if agent is None:
             return
         self._restarts_due.discard(agent.name)
-        if agent.state is not AgentState.ERROR:
+        if agent.state is not AgentState.ERROR or (
+                self.guard.kill.is_engaged and Capability.EXECUTE in agent.capabilities):
             return
         agent.metrics.restarts += 1
         agent.start()
@@ -378,15 +371,27 @@ class Coordinator(Agent):
 
     def _rearm(self) -> None:
         """Trade again where agents that were down are the only cause, and all of them run."""
-        complete = (all(agent.state is AgentState.RUNNING for agent in self._order)
-                    and all(self._routes[capability] is not None for capability in _CRITICAL))
-        if (complete and self._causes == {Reason.AGENT_NOT_RUNNING}
-                and not self.context.ledger.doubtful and self.context.gate.rearm()):
-            self._causes.clear()
-            note_rearmed(self.context, "agents run again")
+        gate = self.context.gate
+        if self._is_complete() and not self.context.ledger.doubtful:
+            gate.machine.settled(Reason.AGENT_NOT_RUNNING)
+            if gate.rearm():
+                note_rearmed(self.context, "agents run again")
+
+    def _is_complete(self) -> bool:
+        return (all(agent.state is AgentState.RUNNING for agent in self._order)
+                and all(self._routes[capability] is not None for capability in _CRITICAL))
+
+    def _stop_execution(self) -> None:
+        """The kill switch takes over: nobody sends beside it."""
+        agent = self._routes[Capability.EXECUTE]
+        if agent is not None and agent.state in (AgentState.RUNNING, AgentState.PAUSED):
+            agent.stop()
+            self._note_state(agent)
 
     def _flatten(self) -> None:
         """Flatten through the agents where they run, without them where they do not."""
+        if self.guard.kill.is_engaged:
+            return
         critical = [self._routes[capability] for capability in sorted(_CRITICAL)]
         if all(agent is not None and agent.state is AgentState.RUNNING for agent in critical):
             self._tell(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE,
@@ -399,9 +404,7 @@ class Coordinator(Agent):
                                           FLATTEN_TIMER))
 
     def _stand_down(self, reason: Reason) -> None:
-        self._causes.add(reason)
-        if self.context.gate.stand_down(reason):
-            note_stand_down(self.context, reason)
+        self.guard.worsen(TradingState.REDUCE_ONLY, reason)
 
     def _note_failure(self, who: str, what: str) -> None:
         if len(self.failures) < 1000:

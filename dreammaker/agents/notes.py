@@ -31,19 +31,39 @@ def say(level: int, message: str, now_ns: int, **fields: object) -> None:
         _log.log(level, message, extra={"fields": {**when, **fields}})
 
 
-def note_stand_down(context: TradingContext, reason: Reason) -> None:
+def note_stand_down(context: TradingContext, reason: Reason, detail: str = "") -> None:
     """The risk state has changed for the worse."""
     now, state = context.clock.now_ns, context.gate.state
-    context.journal.write(Entry.STAND_DOWN, now, context.market.event_count, code=reason)
+    context.journal.write(Entry.STAND_DOWN, now, context.market.event_count, code=reason,
+                          side=state)
     context.orders_db.risk_state(now, f"{state.name}: {reason.name}")
-    say(logging.ERROR if state is TradingState.KILLED else logging.WARNING,
-        "no new risk from here on", now, state=state.name, reason=reason.name)
+    say(logging.WARNING if state is TradingState.REDUCE_ONLY else logging.ERROR,
+        "no new risk from here on", now, state=state.name, reason=reason.name, detail=detail)
 
 
 def note_rearmed(context: TradingContext, why: str) -> None:
     """The risk state is back to normal."""
-    context.orders_db.risk_state(context.clock.now_ns, f"NORMAL: {why}")
-    say(logging.WARNING, "trading again", context.clock.now_ns, why=why)
+    now = context.clock.now_ns
+    context.journal.write(Entry.REARM, now, context.market.event_count)
+    context.orders_db.risk_state(now, f"NORMAL: {why}")
+    say(logging.WARNING, "trading again", now, why=why)
+
+
+def note_adopted(context: TradingContext, lots: int, difference: int, price_ticks: int) -> None:
+    """The broker's position was taken for ours."""
+    now = context.clock.now_ns
+    context.journal.write(Entry.ADOPT, now, context.market.event_count, qty_lots=lots,
+                          price_ticks=price_ticks, x=difference)
+    say(logging.WARNING if difference else logging.INFO, "position as the broker has it", now,
+        lots=lots, off_by=difference)
+
+
+def note_verified(context: TradingContext) -> None:
+    """After a kill the broker has confirmed that nothing works and nothing is held."""
+    now = context.clock.now_ns
+    context.journal.write(Entry.VERIFIED, now, context.market.event_count)
+    context.orders_db.risk_state(now, "KILLED: verified flat")
+    say(logging.WARNING, "flat, and the broker says so; silent from here on", now)
 
 
 def note_agent_state(context: TradingContext, number: int, name: str, state: int,

@@ -1,13 +1,16 @@
-"""The risk agent: sizes targets, passes orders through the gate, watches loss and hours."""
+"""The risk agent: sizes targets, passes orders and changes through the gate, watches results."""
+
+from dataclasses import replace
 
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.notes import note_stand_down
-from dreammaker.domain.orders import ApprovedOrder, Reason
+from dreammaker.domain.orders import OrderDenied, ReplaceOrder, SubmitOrder
 from dreammaker.domain.schema import Phase
 from dreammaker.engine.clock import NS_PER_S
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.timers import Timer
+from dreammaker.risk import Sizing, TradingState
 
 FLATTEN_TIMER = "flatten"
 _RETRY_NS = 5 * NS_PER_S
@@ -19,12 +22,13 @@ class RiskAgent(Agent):
     def __init__(self, context: TradingContext) -> None:
         super().__init__("risk", context.clock, Capability.GUARD)
         self.context = context
+        self.sizing = Sizing(context.gate.config, context.ledger, context.market)
         self._flatten_set = False
         self.on(Topic.TARGET, self._target)
         self.on(Topic.SUBMIT, self._submit)
         self.on(Topic.PHASE, self._phase)
-        self.on(Topic.REPORT, lambda message: self._watch_loss())
-        self.on(Topic.DECISION_ROW, lambda message: self._watch_loss())
+        self.on(Topic.REPORT, lambda message: self._watch())
+        self.on(Topic.DECISION_ROW, lambda message: self._watch())
         self.on(Topic.TIMER, self._timer)
 
     def start_up(self) -> None:
@@ -37,16 +41,17 @@ class RiskAgent(Agent):
             self._flatten_set = True
 
     def _target(self, message: Message) -> None:
-        """Cut a target to the position limit; what opens nothing passes in any state."""
+        """Cut a target to the limits and the size risk allows; a smaller position always passes."""
         target: Target = message.payload
-        limit = self.context.gate.config.max_position_lots
-        lots = max(-limit, min(limit, target.lots))
         self.send(MessageType.DATA, Topic.SIZED_TARGET, Capability.EXECUTE,
-                  Target(lots, target.urgent))
+                  replace(target, lots=self.sizing.target(target.lots)))
 
     def _submit(self, message: Message) -> None:
-        verdict = self.context.gate.check(message.payload, self.clock.now_ns)
-        topic = Topic.APPROVED if isinstance(verdict, ApprovedOrder) else Topic.DENIED
+        wish: SubmitOrder | ReplaceOrder = message.payload
+        gate, now = self.context.gate, self.clock.now_ns
+        verdict = (gate.check_replace(wish, now) if isinstance(wish, ReplaceOrder) else
+                   gate.check(wish, now))
+        topic = Topic.DENIED if isinstance(verdict, OrderDenied) else Topic.APPROVED
         self.send(MessageType.DATA, topic, Capability.EXECUTE, verdict)
 
     def _phase(self, message: Message) -> None:
@@ -64,12 +69,12 @@ class RiskAgent(Agent):
             self._flatten()
             self.context.timers.set(Timer(self.clock.now_ns + _RETRY_NS, self.name, FLATTEN_TIMER))
 
-    def _watch_loss(self) -> None:
-        gate, context = self.context.gate, self.context
-        if gate.daily_loss_reached() and gate.kill(Reason.DAILY_LOSS):
-            note_stand_down(context, Reason.DAILY_LOSS)
-            self._flatten()
-            context.timers.set(Timer(self.clock.now_ns + _RETRY_NS, self.name, FLATTEN_TIMER))
+    def _watch(self) -> None:
+        """Look at what is only known afterwards; the guard does what the new state asks for."""
+        gate = self.context.gate
+        state, reason, detail = gate.breach()
+        if state is not TradingState.NORMAL and gate.machine.worsen(state, reason):
+            note_stand_down(self.context, reason, detail)
 
     def _flatten(self) -> None:
         self.send(MessageType.COMMAND, Topic.FLATTEN, Capability.EXECUTE, Target(0, urgent=True))

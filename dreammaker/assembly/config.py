@@ -177,8 +177,10 @@ class SystemConfig:
 
 _ADAPTER = TypeAdapter(SystemConfig)
 
-_WITHOUT_EFFECT = {"run": {"sessions_root"}, "data": {"root", "batch_events"}, "logging": None}
-"""Keys that cannot change a result: they stay out of a session's identity."""
+_WITHOUT_EFFECT = {"run": {"sessions_root"}, "data": {"root", "batch_events"}, "logging": None,
+                   "risk": {"state_file"}}
+"""Keys that cannot change a result: they stay out of a session's identity. What the risk state's
+file holds at the start can; the header has it (``risk_start``)."""
 
 
 def parse_config(values: dict[str, Any], origin: str = "config") -> SystemConfig:

@@ -20,6 +20,7 @@ from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCommand, LoopCounts, PastCommand
 from dreammaker.store.eventlog import EventStore
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, JOURNAL_VERSION, Entry
+from dreammaker.store.risk_file import RiskStart
 from dreammaker.store.segments import MemorySegment, SegmentWriter, read_segment
 from dreammaker.store.session import HEADER_VERSION, damaged_files, read_json, read_seal
 
@@ -136,8 +137,9 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count
         hours = session_hours(instrument, config.instrument, day)
         feed = LogFeed(replace(log, events=log.events[:event_count]))
         feed.instrument = instrument
+    risk_start = {**identity["risk_start"], "causes": tuple(identity["risk_start"]["causes"])}
     return Session(config, SessionSource(feed, *hours, origin, keep_events=False),
-                   past_commands=commands)
+                   past_commands=commands, risk_start=RiskStart(**risk_start))
 
 
 def _in_memory(sink: SegmentWriter | MemorySegment) -> NDArray[np.void]:

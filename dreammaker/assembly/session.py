@@ -34,6 +34,7 @@ from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
 from dreammaker.risk import RiskGate
 from dreammaker.store.journal import JOURNAL_VERSION, Journal
 from dreammaker.store.orders_db import OrdersDb
+from dreammaker.store.risk_file import RiskFile, RiskStart
 from dreammaker.store.session import HEADER_VERSION, write_json, write_seal
 
 
@@ -65,17 +66,24 @@ class Session:
         An existing, empty session folder; None keeps everything in memory.
     past_commands : list of PastCommand, optional
         Of the session that is run again (see ``TickLoop``).
+    risk_start : RiskStart, optional
+        What an earlier run left; left out, what ``risk.state_file`` holds, where it names a file.
     """
 
     def __init__(self, config: SystemConfig, source: SessionSource, folder: Path | None = None,
-                 past_commands: list[PastCommand] | None = None) -> None:
+                 past_commands: list[PastCommand] | None = None,
+                 risk_start: RiskStart | None = None) -> None:
         self.config, self.source, self.folder = config, source, folder
+        risk_file = self._open_risk_file()
+        self.risk_start = (risk_start if risk_start is not None else
+                           risk_file.start if risk_file is not None else RiskStart())
         feed = source.feed
         clock, timers = LoopClock(), Timers()
         market = MarketView(feed.instrument, len(FEATURE_NAMES))
         ledger = Ledger(feed.instrument)
         gate = RiskGate(config.risk, ledger, market)
         gate.window.open_ns, gate.window.close_ns = source.open_ns, source.close_ns
+        gate.restore(self.risk_start)
         self.header = self._header()
         self.journal = Journal(folder, keep_events=folder is not None and source.keep_events)
         self.tape = Tape(feed, config.data.batch_events)
@@ -85,13 +93,26 @@ class Session:
             self.tape.venue)
         self.context = TradingContext(
             clock, timers, market, ledger, gate, venue, self.journal,
-            OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False))
+            OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False),
+            self.risk_start, risk_file)
         self.execution = ExecutionAgent(self.context, config.execution)
         self.coordinator = self._agents()
         self.loop = TickLoop(
             self.tape, self.coordinator, venue, market, clock, timers,
             TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S)), self.journal,
             past_commands)
+
+    def _open_risk_file(self) -> RiskFile | None:
+        """The file that carries the risk state from run to run; only a session on disk has one."""
+        name = self.config.risk.state_file
+        if not name or self.folder is None:
+            return None
+        kind = f"{self.config.run.mode}-{self.source.feed.instrument.symbol}-"
+        unsealed = any(
+            other != self.folder and (other / "session.json").exists()
+            and not (other / "seal.json").exists()
+            for other in self.folder.parent.glob(f"{kind}*"))
+        return RiskFile(Path(name), self.source.origin["day"], run_before=unsealed)
 
     def _agents(self) -> Coordinator:
         config, context, feed = self.config, self.context, self.source.feed
@@ -120,6 +141,7 @@ class Session:
             "source": asdict(feed.source),
             "origin": self.source.origin,
             "config": identity_values(self.config),
+            "risk_start": asdict(self.risk_start),
         }
 
     def run(self, progress: Callable[[LoopCounts, int], None] | None = None) -> SessionResult:
@@ -140,6 +162,8 @@ class Session:
             try:
                 self.journal.close()
             finally:
+                if self.context.risk_file is not None:
+                    self.context.risk_file.close()
                 self.context.orders_db.close()
         digests = self.journal.digests(self.header)
         summary = self._summary(digests["journal"])
@@ -160,7 +184,7 @@ class Session:
             "decisions": {reason.name: count for reason, count in
                           sorted(self.coordinator.decision_reasons.items())},
             "denied": {reason.name: count for reason, count in
-                       sorted(self.execution.denied_counts.items())},
+                       sorted(gate.denied_counts.items())},
             "orders": ledger.order_count,
             "fills": ledger.fill_count,
             "traded_lots": position.traded_lots,
@@ -172,6 +196,7 @@ class Session:
             "working_orders": len(ledger.working),
             "trading_state": gate.state.name,
             "trading_state_reason": gate.state_reason.name,
+            "kill_verified": self.coordinator.guard.kill.is_verified,
             "failures": [list(failure) for failure in self.coordinator.failures],
             "undelivered": self.coordinator.undelivered,
             "stopped_by": self.coordinator.stopped_by,

@@ -130,7 +130,7 @@ class Reason(IntEnum):
     RESTARTED = 71              # the last run did not end in good order
     STATE_MISSING = 72          # there was a run, and its risk state is gone
     STATE_UNREADABLE = 73
-    POSITION_FOUND = 74         # the broker reported a position that our fills do not explain
+    POSITION_UNKNOWN = 74       # the broker has not said yet what we hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +342,33 @@ class OrderAnswer:
     is_working: bool = False
     cum_lots: int = 0
     leaves_lots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingOrder:
+    """An order of ours that works at the venue, as the venue describes it.
+
+    Parameters
+    ----------
+    client_order_id, side : int
+    qty_lots : int
+        In all.
+    cum_lots : int
+        Filled of it.
+    price_ticks : int
+        Its limit, 0 where it has none.
+    """
+
+    client_order_id: int
+    side: int
+    qty_lots: int
+    cum_lots: int
+    price_ticks: int = 0
+
+    @property
+    def leaves_lots(self) -> int:
+        """What still works."""
+        return self.qty_lots - self.cum_lots
 
 
 @dataclass(frozen=True, slots=True)

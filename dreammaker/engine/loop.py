@@ -39,7 +39,10 @@ class LoopCommand(IntEnum):
     """What may be asked of the loop from outside, also from another thread."""
 
     STOP = 1
-    KILL = 2
+    KILL = 2          # cancel, flatten, verify, be silent: for good
+    HALT = 3          # cancel, flatten; exits only
+    REDUCE_ONLY = 4   # no new risk
+    REARM = 5         # trade again, where the risk state may be left
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class BatchResult:
 
 class Director(Protocol):
     """Drives the agents (``agents.coordinator``)."""
+
+    def on_start(self) -> None:
+        """The first records have come: loop time has begun."""
+        ...
 
     def begin_batch(self, events: EventArray) -> BatchResult:
         """Turn records into rows."""
@@ -210,6 +217,9 @@ class TickLoop:
         # The clock moves to a batch's first item only when that item is handled; agents that
         # stamp messages while rows are computed see the time of the item before.
         self.journal.events(events)
+        if not counts.batches:
+            clock.advance(int(events["local_ns"][0]))
+            self.director.on_start()
         result = self.director.begin_batch(events)
         rows = result.rows
         before = counts.events

@@ -14,6 +14,7 @@ from dreammaker.domain.orders import (
     OrderAnswer,
     PositionAnswer,
     QueryFailed,
+    WorkingOrder,
 )
 from dreammaker.domain.schema import EventArray
 from dreammaker.domain.source import SourceProfile
@@ -58,6 +59,10 @@ class Broker(Protocol):
 
     def query_order(self, client_order_id: int, now_ns: int) -> OrderAnswer | QueryFailed:
         """What the venue knows of an order of ours at this moment; a failure is no answer."""
+        ...
+
+    def query_working(self, now_ns: int) -> tuple[WorkingOrder, ...] | QueryFailed:
+        """Every order of ours that works at the venue at this moment; a failure is never "none"."""
         ...
 
     def query_position(self, now_ns: int) -> PositionAnswer | QueryFailed:

@@ -9,6 +9,7 @@ from dreammaker.domain.orders import (
     PositionAnswer,
     ReportKind,
     SubmitOrder,
+    WorkingOrder,
 )
 
 _REMEMBERED = 4096
@@ -18,6 +19,7 @@ _ENDS = frozenset({ReportKind.CANCELED, ReportKind.EXPIRED, ReportKind.REJECTED}
 @dataclass(slots=True)
 class _Entry:
     side: int
+    price_ticks: int
     working: bool = False
     cum: int = 0
     leaves: int = 0
@@ -50,7 +52,7 @@ class VenueBooks:
 
     def arrived(self, order: SubmitOrder) -> None:
         """An order has reached the venue."""
-        self._orders[order.client_order_id] = _Entry(order.side)
+        self._orders[order.client_order_id] = _Entry(order.side, order.price_ticks)
 
     def note(self, report: ExecutionReport) -> None:
         """Take what the venue is about to say."""
@@ -66,6 +68,8 @@ class VenueBooks:
             entry.working, entry.leaves = False, 0
         elif report.kind in (ReportKind.ACCEPTED, ReportKind.FILLED, ReportKind.REPLACED):
             entry.leaves = report.leaves_lots
+            if report.kind is ReportKind.REPLACED:
+                entry.price_ticks = report.price_ticks
             entry.working = report.leaves_lots > 0
         if not entry.working and (was_working or report.kind is ReportKind.REJECTED):
             self._ended.append(report.client_order_id)
@@ -78,6 +82,12 @@ class VenueBooks:
         if entry is None:
             return OrderAnswer(is_known=False)
         return OrderAnswer(True, entry.working, entry.cum, entry.leaves)
+
+    def working(self) -> tuple[WorkingOrder, ...]:
+        """Orders that may still be filled, in order of arrival."""
+        return tuple(WorkingOrder(number, entry.side, entry.cum + entry.leaves, entry.cum,
+                                  entry.price_ticks)
+                     for number, entry in self._orders.items() if entry.working)
 
     def position(self) -> PositionAnswer:
         """Net position, at the price of the last fill."""

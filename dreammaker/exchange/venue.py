@@ -25,6 +25,7 @@ from dreammaker.domain.orders import (
     ReplaceOrder,
     ReportKind,
     SubmitOrder,
+    WorkingOrder,
 )
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import LatencyModel
@@ -78,6 +79,10 @@ class SimulatedVenue:
     def query_order(self, client_order_id: int, now_ns: int) -> OrderAnswer:
         """What the venue's books say of an order at this moment."""
         return self.books.order(client_order_id)
+
+    def query_working(self, now_ns: int) -> tuple[WorkingOrder, ...]:
+        """Our orders that work at this moment, by the venue's books."""
+        return self.books.working()
 
     def query_position(self, now_ns: int) -> PositionAnswer:
         """Our net position by the venue's books; fills count before their reports arrive."""

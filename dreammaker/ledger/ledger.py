@@ -6,9 +6,12 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ExecutionReport,
     OrderState,
+    OrderType,
     ReplaceOrder,
     ReportKind,
     SubmitOrder,
+    TimeInForce,
+    WorkingOrder,
 )
 from dreammaker.ledger.position import Position
 from dreammaker.ledger.record import OrderRecord
@@ -65,6 +68,18 @@ class Ledger:
         self.message_count += 1
         self.working[order.client_order_id] = OrderRecord(
             order, OrderState.SUBMITTED, sent_ns=sent_ns, mid_half_ticks=mid_half_ticks)
+
+    def found(self, working: WorkingOrder) -> None:
+        """The broker works an order of ours that this run has not sent."""
+        order = SubmitOrder(working.client_order_id, working.side, OrderType.LIMIT,
+                            TimeInForce.DAY, working.qty_lots, working.price_ticks, 0)
+        self.working[working.client_order_id] = OrderRecord(
+            order, OrderState.ACCEPTED, filled_lots=working.cum_lots,
+            venue_filled_lots=working.cum_lots, is_found=True)
+
+    def start_order_ids(self, first: int) -> None:
+        """Give out order numbers from here on (earlier runs used those before)."""
+        self._next_id = max(self._next_id, first)
 
     def replace_requested(self, change: ReplaceOrder) -> None:
         """A change of a working order is on its way; until it is answered the larger counts."""
@@ -146,7 +161,7 @@ class Ledger:
         side, rest = (1 if difference > 0 else -1), abs(difference)
         for record in list(self.working.values()):
             take = min(record.leaves_lots, rest) if record.order.side == side else 0
-            if take and not record.provisional_lots:
+            if take and not record.provisional_lots and not record.is_found:
                 record.provisional_lots, record.provisional_ticks = take, price_ticks
                 record.filled_lots += take
                 rest -= take

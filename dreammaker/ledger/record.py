@@ -35,6 +35,8 @@ class OrderRecord:
     provisional_lots, provisional_ticks : int
         Lots booked because the broker's position has them though no fill of them has come, and at
         what price; a fill that comes after all takes their place.
+    is_found : bool
+        It was not sent in this run; the broker told of it.
     """
 
     order: SubmitOrder
@@ -49,6 +51,7 @@ class OrderRecord:
     mid_half_ticks: int = 0
     provisional_lots: int = 0
     provisional_ticks: int = 0
+    is_found: bool = False
 
     @property
     def most_lots(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace as changed
 from dreammaker.domain.orders import (
     ApprovedOrder,
     ApprovedReplace,
+    ExecutionReport,
     OrderDenied,
     OrderState,
     OrderType,
@@ -27,6 +28,7 @@ from dreammaker.risk.portfolio import Portfolio
 from dreammaker.risk.quality import OrderQuality
 from dreammaker.risk.results import DayResult
 from dreammaker.risk.state import DENIALS, StateMachine, TradingState
+from dreammaker.store.risk_file import RiskStart
 
 
 class RiskGate:
@@ -85,6 +87,19 @@ class RiskGate:
     def state_reason(self) -> Reason:
         """Why the state is what it is."""
         return self.machine.reason
+
+    def restore(self, start: RiskStart) -> None:
+        """Begin where an earlier run left off."""
+        self.machine.restore(TradingState(start.state), Reason(start.reason),
+                             {Reason(code) for code in start.causes})
+        self.result.carried_micros = start.net_micros
+        self.result.high_water_micros = start.high_water_micros
+        self.ledger.trips.consecutive_losses = start.consecutive_losses
+        self.ledger.start_order_ids(start.first_order_id)
+
+    def note_report(self, report: ExecutionReport, record: OrderRecord) -> None:
+        """Take a report that told something new, to watch how orders fare."""
+        self.quality.note(report, record)
 
     def stand_down(self, reason: Reason) -> bool:
         """Allow reducing orders only; True where this is new."""

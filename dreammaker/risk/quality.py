@@ -26,20 +26,24 @@ class OrderQuality:
         self._rejects: deque[int] = deque(maxlen=config.reject_window_orders)
         self._slippage_half_ticks: deque[int] = deque(maxlen=config.slippage_window_fills)
         self._latency_ns: deque[int] = deque(maxlen=config.latency_window_orders)
-        self._answered: dict[int, None] = {}
+        # Whether each order answered of late was refused.
+        self._answered: dict[int, bool] = {}
 
     def note(self, report: ExecutionReport, record: OrderRecord) -> None:
         """Take a report that told something new."""
-        number = report.client_order_id
+        number, refused = report.client_order_id, report.kind is ReportKind.REJECTED
         if number not in self._answered:
-            self._answered[number] = None
+            self._answered[number] = refused
             if len(self._answered) > _REMEMBERED:
                 del self._answered[next(iter(self._answered))]
-            self._latency_ns.append(max(report.local_ns - record.sent_ns, 0))
-            self._rejects.append(int(report.kind is ReportKind.REJECTED))
-        elif report.kind is ReportKind.REJECTED and self._rejects:
+            if not record.is_found:
+                self._latency_ns.append(max(report.local_ns - record.sent_ns, 0))
+            self._rejects.append(int(refused))
+        elif refused and not self._answered[number]:
             # Taken by the broker, then refused by the exchange.
-            self._rejects[-1] = 1
+            self._answered[number] = True
+            if self._rejects:
+                self._rejects[-1] = 1
         if report.kind is ReportKind.FILLED and record.mid_half_ticks:
             self._slippage_half_ticks.append(
                 record.order.side * (2 * report.price_ticks - record.mid_half_ticks))

@@ -40,9 +40,6 @@ ALLOWED: dict[TradingState, frozenset[TradingState]] = {
 }
 """Where each state may go."""
 
-PASSING = frozenset({Reason.AGENT_NOT_RUNNING})
-"""Causes that end by themselves."""
-
 DENIALS = {
     TradingState.REDUCE_ONLY: Reason.STOOD_DOWN,
     TradingState.HALTED: Reason.TRADING_HALTED,
@@ -78,15 +75,22 @@ class StateMachine:
         self.state, self.reason = state, reason
         return True
 
+    def settled(self, reason: Reason) -> None:
+        """A cause is gone (agents run again, a question was answered)."""
+        self.causes.discard(reason)
+
+    def restore(self, state: TradingState, reason: Reason, causes: set[Reason]) -> None:
+        """Begin where an earlier run left off."""
+        self.state, self.reason, self.causes = state, reason, set(causes)
+
     def rearm(self, *, by_operator: bool = False) -> bool:
         """Back to NORMAL where the table allows it; True where it was left.
 
-        Without an operator only REDUCE_ONLY is left, and only where every cause is one that ends
-        by itself.
+        Without an operator only REDUCE_ONLY is left, and only where no cause stands any more.
         """
         if self.state is TradingState.NORMAL or TradingState.NORMAL not in ALLOWED[self.state]:
             return False
-        by_itself = self.state is TradingState.REDUCE_ONLY and self.causes <= PASSING
+        by_itself = self.state is TradingState.REDUCE_ONLY and not self.causes
         if not by_operator and not by_itself:
             return False
         self.state, self.reason = TradingState.NORMAL, Reason.NONE

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import (
     CancelOrder,
     ExecutionReport,
@@ -65,8 +66,8 @@ class Entry(IntEnum):
     REPORT = 2       # code: report kind, side: liquidity, x: fill id, y: leaves, a: fee, b: reason
     TIMER = 3        # order_id: key, x: due time
     COMMAND = 4      # code: command, x: decisions made before it
-    ORDER_QUERY = 5  # order_id, code: answer (store.journal.QUERY_*), x: filled in all
-    POSITION_QUERY = 6  # code: answer, qty: lots
+    ORDER_QUERY = 5  # order_id, code: Query, x: filled in all
+    POSITION_QUERY = 6  # code: Query (ENDED = answered), qty: lots
     DECISION = 20    # code: reason, side, qty: target, x: mid in half ticks, a: score, b: share
     VOTE = 21        # code: voter, side: ballot, a: value
     # code: type | tif << 4 | reduce_only << 8 | post_only << 9, x: reason, y: trigger, a: parent
@@ -78,10 +79,24 @@ class Entry(IntEnum):
     REPLACE = 27     # code: reason
     REARM = 28       # code: reason
     ADOPT = 29       # price, qty: the broker's position, x: lots it was off by
+    VERIFIED = 30    # the broker confirmed after a kill: nothing works, nothing is held
+
+
+class Query(IntEnum):
+    """What the broker answered."""
+
+    FAILED = 0
+    ENDED = 1
+    WORKING = 2
+    UNKNOWN = 3
 
 
 class Journal:
-    """Collects records; subclasses or ``folder`` decide whether they reach the disk.
+    """Collects records; ``folder`` decides whether they reach the disk.
+
+    A disk that fails must not keep an exit from being sent: nothing raises while the session runs.
+    ``failure`` tells of it, nothing more is written, and ``close`` raises, so that the session is
+    never sealed.
 
     Parameters
     ----------
@@ -98,6 +113,7 @@ class Journal:
         self.event_count = 0
         self.entries: _Sink = _sink(folder, "journal.arrow", JOURNAL_DTYPE)
         self.decisions: _Sink = _sink(folder, "decisions.arrow", DECISION_DTYPE)
+        self.failure: StoreError | None = None
         self._events = (SegmentWriter(folder / "events.arrow", EVENT_DTYPE)
                         if folder is not None and keep_events else None)
 
@@ -110,7 +126,7 @@ class Journal:
         """Chain (and keep) market records."""
         self.event_count += len(events)
         if self._events is not None:
-            self._events.append(events)
+            self._append(self._events, record_bytes(events))
         else:
             self._event_digest.update(record_bytes(events))
 
@@ -119,7 +135,7 @@ class Journal:
               a: float = 0.0, b: float = 0.0) -> None:
         """Append one record."""
         # NaN has many bit patterns; the journal knows one.
-        self.entries.append_packed(_ENTRY.pack(
+        self._append(self.entries, _ENTRY.pack(
             self._item, time_ns, event_count, order_id, price_ticks, qty_lots, x, y,
             a if a == a else _NAN, b if b == b else _NAN, kind, code, side, 0))
         self._item += 1
@@ -161,9 +177,18 @@ class Journal:
     def decision_row(self, time_ns: int, exch_ns: int, event_count: int, bid_ticks: int,
                      ask_ticks: int, features: NDArray[np.float64]) -> None:
         """Append the feature row on which a decision is made."""
-        self.decisions.append_packed(
-            _DECISION.pack(time_ns, exch_ns, event_count, bid_ticks, ask_ticks)
-            + features.tobytes())
+        self._append(self.decisions,
+                     _DECISION.pack(time_ns, exch_ns, event_count, bid_ticks, ask_ticks)
+                     + features.tobytes())
+
+    def _append(self, sink: "_Sink", packed: bytes | memoryview) -> None:
+        """Append bytes; once the disk has failed nothing more is written."""
+        if self.failure is not None:
+            return
+        try:
+            sink.append_packed(packed)
+        except StoreError as error:
+            self.failure = error
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
@@ -172,10 +197,21 @@ class Journal:
                 sink.flush()
 
     def close(self) -> None:
-        """Write the rest."""
+        """Write the rest.
+
+        Raises
+        ------
+        StoreError
+            If the disk does not take it, or has failed before.
+        """
         for sink in (self.entries, self.decisions, self._events):
             if sink is not None:
-                sink.close()
+                try:
+                    sink.close()
+                except StoreError as error:
+                    self.failure = self.failure or error
+        if self.failure is not None:
+            raise self.failure
 
     def digests(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """The chains' hashes and counts, and the journal hash over them and the header."""

@@ -23,7 +23,7 @@ from dreammaker.domain.errors import StoreError
 from dreammaker.store.journal import canonical_hash
 from dreammaker.store.segments import file_sha256
 
-HEADER_VERSION = 1
+HEADER_VERSION = 2
 SEALED_FILES = ("session.json", "events.arrow", "decisions.arrow", "journal.arrow",
                 "orders.sqlite", "summary.json")
 

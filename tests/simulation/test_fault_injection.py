@@ -15,7 +15,7 @@ import pytest
 from dreammaker.assembly.config import parse_config
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import open_source
-from dreammaker.domain.orders import ExecutionReport, Reason, ReportKind
+from dreammaker.domain.orders import ExecutionReport, QueryFailed, Reason, ReportKind
 from dreammaker.risk import TradingState
 
 MS = 1_000_000
@@ -62,6 +62,27 @@ class FaultyBroker:
 
     def cancel(self, cancel, now_ns):
         self.venue.cancel(cancel, now_ns)
+
+    def replace(self, approved, now_ns):
+        self.venue.replace(approved, now_ns)
+
+    def query_order(self, client_order_id, now_ns):
+        """By the venue's books, when it answers at all."""
+        if self.rng.random() < 0.3:
+            self.faults["query failed"] += 1
+            return QueryFailed("no answer")
+        return self.venue.query_order(client_order_id, now_ns)
+
+    def query_working(self, now_ns):
+        if self.rng.random() < 0.3:
+            raise ConnectionError("no answer")
+        return self.venue.query_working(now_ns)
+
+    def query_position(self, now_ns):
+        if self.rng.random() < 0.3:
+            self.faults["query failed"] += 1
+            return QueryFailed("no answer")
+        return self.venue.query_position(now_ns)
 
     def next_report(self, until_ns):
         while True:

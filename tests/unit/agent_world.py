@@ -18,6 +18,7 @@ from dreammaker.domain.orders import (
     ReportKind,
     SubmitOrder,
     TimeInForce,
+    WorkingOrder,
 )
 from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.decisions import Ballot, Proposal, Vote
@@ -43,7 +44,9 @@ class ScriptedBroker:
         self.reports: deque[ExecutionReport] = deque()
         self.replaced: list[ReplaceOrder] = []
         self.orders: dict[int, OrderAnswer | QueryFailed] = {}
-        self.position: PositionAnswer | QueryFailed = QueryFailed("nobody answers")
+        self.position: PositionAnswer | QueryFailed | None = None
+        self.working: tuple[WorkingOrder, ...] | QueryFailed = ()
+        self.ledger = Ledger(Instrument.win())
 
     def submit(self, approved: ApprovedOrder, now_ns: int) -> None:
         self.submitted.append(approved.order)
@@ -58,8 +61,12 @@ class ScriptedBroker:
         """What a test said it would answer; failed where it said nothing."""
         return self.orders.get(client_order_id, QueryFailed("nobody answers"))
 
+    def query_working(self, now_ns):
+        return self.working
+
     def query_position(self, now_ns):
-        return self.position
+        """What a test said, else what our own books say."""
+        return self.position or PositionAnswer(self.ledger.position.lots)
 
     def next_report(self, until_ns: int) -> ExecutionReport | None:
         if self.reports and self.reports[0].local_ns <= until_ns:
@@ -72,8 +79,10 @@ def make_context() -> TradingContext:
     win = Instrument.win()
     market, ledger = MarketView(win, 27), Ledger(win)
     market.bid_ticks, market.ask_ticks, market.book_ok = 26_000, 26_001, True
+    broker = ScriptedBroker()
+    broker.ledger = ledger
     return TradingContext(LoopClock(100 * SECOND), Timers(), market, ledger,
-                          RiskGate(RiskConfig(), ledger, market), ScriptedBroker(), Journal(),
+                          RiskGate(RiskConfig(), ledger, market), broker, Journal(),
                           OrdersDb(None, durable=False))
 
 

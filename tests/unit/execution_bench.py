@@ -9,6 +9,7 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ExecutionReport,
     OrderType,
+    PositionAnswer,
     QueryFailed,
     ReportKind,
 )
@@ -35,7 +36,7 @@ class ScriptedBroker:
     def __init__(self, calls):
         self.calls = calls
         self.submitted, self.cancels, self.fails, self.fails_once = [], [], False, False
-        self.replaced, self.orders, self.position = [], {}, QueryFailed("nobody answers")
+        self.replaced, self.orders, self.position, self.working = [], {}, None, ()
 
     def submit(self, approved, now_ns):
         self.calls.append("broker.submit")
@@ -57,8 +58,12 @@ class ScriptedBroker:
         """What a test said it would answer; failed where it said nothing."""
         return self.orders.get(client_order_id, QueryFailed("nobody answers"))
 
+    def query_working(self, now_ns):
+        return self.working
+
     def query_position(self, now_ns):
-        return self.position
+        """What a test said, else what our own books say."""
+        return self.position or PositionAnswer(self.ledger.position.lots)
 
     def next_report(self, until_ns):
         return None
@@ -88,6 +93,7 @@ class Bench:
         self.broker = ScriptedBroker(self.calls)
         self.db = NotedDb(self.calls)
         self.ledger, self.market = Ledger(WIN), MarketView(WIN, 27)
+        self.broker.ledger = self.ledger
         limits = {"max_position_lots": 4, "max_order_lots": 4, "max_orders_per_second": 50}
         gate = RiskGate(RiskConfig(**(limits | (risk or {}))), self.ledger, self.market)
         self.context = TradingContext(LoopClock(START), Timers(), self.market, self.ledger, gate,

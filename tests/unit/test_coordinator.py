@@ -356,9 +356,14 @@ def test_wind_down_when_killed_then_flattens() -> None:
     world = World()
     world.coordinator.wind_down()
     assert world.agents[EXECUTE].topics() == [Topic.LIFECYCLE]
+    world.hold(2)
     world.coordinator.on_command(LoopCommand.KILL)
     world.coordinator.wind_down()
-    assert world.agents[EXECUTE].topics()[1:] == [Topic.FLATTEN, Topic.FLATTEN]
+    # The kill switch does it alone, and only once; execution was stopped.
+    assert [(o.side, o.qty_lots, o.reason) for o in world.broker.submitted] == [
+        (-1, 2, Reason.FLATTEN)]
+    assert world.agents[EXECUTE].state is AgentState.STOPPED
+    assert world.agents[EXECUTE].topics()[1:] == []
 
 
 def test_failures_when_a_voter_fails_all_day_then_memory_is_bounded() -> None:

@@ -70,6 +70,9 @@ class Diary:
                   for i in np.flatnonzero(events["kind"] == Kind.SESSION).tolist()]
         return BatchResult(Rows(events), phases)  # type: ignore[arg-type]
 
+    def on_start(self) -> None:
+        pass
+
     def end_batch(self) -> None:
         pass
 

@@ -260,6 +260,8 @@ def test_stand_down_and_kill():
     assert bench.gate.stand_down(Reason.AGENT_NOT_RUNNING)
     assert not bench.gate.stand_down(Reason.AGENT_NOT_RUNNING)
     assert bench.ask(1) is Reason.STOOD_DOWN
+    assert not bench.gate.rearm(), "its cause stands"
+    bench.gate.machine.settled(Reason.AGENT_NOT_RUNNING)
     assert bench.gate.rearm()
     assert not bench.gate.rearm()
     assert bench.ask(1) == "APPROVED"
