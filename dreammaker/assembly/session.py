@@ -95,7 +95,8 @@ class Session:
             clock, timers, market, ledger, gate, venue, self.journal,
             OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False),
             self.risk_start, risk_file)
-        self.execution = ExecutionAgent(self.context, config.execution)
+        self.execution = ExecutionAgent(self.context, config.execution, seed=config.run.seed,
+                                        can_move=config.exchange.venue_profile.replace_price)
         self.coordinator = self._agents()
         self.loop = TickLoop(
             self.tape, self.coordinator, venue, market, clock, timers,
@@ -185,6 +186,7 @@ class Session:
                           sorted(self.coordinator.decision_reasons.items())},
             "denied": {reason.name: count for reason, count in
                        sorted(gate.denied_counts.items())},
+            "parents": self.execution.desk.costs.summary(),
             "orders": ledger.order_count,
             "fills": ledger.fill_count,
             "traded_lots": position.traded_lots,

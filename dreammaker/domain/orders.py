@@ -125,6 +125,7 @@ class Reason(IntEnum):
     REPLACED = 61
     FLATTEN = 62
     SIGNAL = 63
+    CHILD_REFUSED = 64          # a parent order whose children were refused too often
     # Why the risk state is what it is after a start.
     KILLED = 70                 # KILLED: nothing but the flattening itself
     RESTARTED = 71              # the last run did not end in good order

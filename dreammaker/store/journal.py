@@ -80,6 +80,8 @@ class Entry(IntEnum):
     REARM = 28       # code: reason
     ADOPT = 29       # price, qty: the broker's position, x: lots it was off by
     VERIFIED = 30    # the broker confirmed after a kill: nothing works, nothing is held
+    # order_id: parent, code: state, side, qty, price: limit or 0, x: filled, y: end, a: shortfall
+    PARENT = 40
 
 
 class Query(IntEnum):

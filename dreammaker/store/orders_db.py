@@ -48,6 +48,12 @@ create unique index fill_once on report (fill_id) where fill_id > 0;
 create table risk_state (
     id integer primary key, time_ns integer not null, state text not null
 ) strict;
+create table parent (
+    id integer primary key, parent_id integer not null, time_ns integer not null,
+    state integer not null, side integer not null, qty_lots integer not null,
+    filled_lots integer not null, start_ns integer not null, end_ns integer not null,
+    limit_ticks integer, algorithm text not null
+) strict;
 """
 
 _GROUP = 512
@@ -137,6 +143,14 @@ class OrdersDb:
     def risk_state(self, time_ns: int, state: str) -> StoreError | None:
         """Record a change of the risk state, with the reason."""
         return self._keep(("insert into risk_state values (null,?,?)", (time_ns, state)), None)
+
+    def parent(self, parent_id: int, time_ns: int, state: int, side: int, qty_lots: int,
+               filled_lots: int, start_ns: int, end_ns: int, limit_ticks: int | None,
+               algorithm: str) -> StoreError | None:
+        """Record that a parent order has begun or ended (``execution.parent.ParentState``)."""
+        return self._keep(("insert into parent values (null,?,?,?,?,?,?,?,?,?,?)",
+                           (parent_id, time_ns, state, side, qty_lots, filled_lots, start_ns,
+                            end_ns, limit_ticks, algorithm)), None)
 
     def catch_up(self) -> StoreError | None:
         """Write what waits, in its order; what went wrong, or None where nothing waits now."""
