@@ -30,9 +30,9 @@ from dreammaker._ext.queue cimport (PRINTS_FULL, PRINTS_SHARED, QUEUE_FIFO, QUEU
                                     QUEUE_POWER, QUEUE_POWER_3, QUEUE_RISK_AVERSE, queue_join,
                                     queue_level, queue_model, queue_model_t, queue_order,
                                     queue_packet, queue_print, queue_t)
-from dreammaker._ext.schema cimport (CLEAR, F_AUCTION, F_LAST, F_OFF_GRID, ORDER_EXECUTE,
-                                     PHASE_CONTINUOUS, SESSION, SNAPSHOT, TRADE, event_pointer,
-                                     event_t)
+from dreammaker._ext.schema cimport (CLEAR, F_AUCTION, F_HIDDEN, F_LAST, F_OFF_GRID,
+                                     ORDER_EXECUTE, PHASE_CONTINUOUS, SESSION, SNAPSHOT, TRADE,
+                                     event_pointer, event_t)
 
 cdef enum:
     MAX_MODELS = 256
@@ -52,6 +52,7 @@ cdef struct probe_t:
     int32_t side
     int32_t own            # lots of it that the recorded level holds
     int32_t open_count     # truth and models that have not filled
+    int64_t unexplained    # of this packet's prints at its price, less the orders they executed
     int touched
 
 
@@ -70,8 +71,9 @@ cdef class ProbeRun:
         1 or more.
     deadlines_ns : int64 array
         When each is given up.
-    models : float64 array of shape (models, 4)
-        Kind, n, prints and print share, as in ``queue.pxd``.
+    models : float64 array of shape (models, 5)
+        Kind, n, prints and print share, as in ``queue.pxd``; last, 1 for a model that puts the
+        probe before everybody (what it costs to ignore queues).
     carry : bool
         Whether prints and levels come in packets of their own.
     poll_ns : int
@@ -95,6 +97,7 @@ cdef class ProbeRun:
     cdef bint book_ready
     cdef bint fifo_ready
     cdef queue_model_t models[MAX_MODELS + 1]     # the last one is the truth
+    cdef int at_front[MAX_MODELS + 1]
     cdef int model_count
     cdef queue_t* queues
     cdef int32_t* left
@@ -139,8 +142,8 @@ cdef class ProbeRun:
         if not (sides.shape[0] == prices.shape[0] == qty_lots.shape[0] == deadlines_ns.shape[0]
                 == count):
             raise ValueError(f"the arrays of probes must have {count} entries each")
-        if not 1 <= models.shape[0] <= MAX_MODELS or models.shape[1] != 4:
-            raise ValueError(f"models must be 1 to {MAX_MODELS} rows of 4")
+        if not 1 <= models.shape[0] <= MAX_MODELS or models.shape[1] != 5:
+            raise ValueError(f"models must be 1 to {MAX_MODELS} rows of 5")
         if poll_ns < 0 or max_live < 1:
             raise ValueError("poll_ns must be 0 or more and max_live 1 or more")
         for i in range(count):
@@ -183,7 +186,9 @@ cdef class ProbeRun:
                 raise ValueError(f"model {i} has a parameter out of its range")
             self.models[i] = queue_model(<int>models[i, 0], models[i, 1], <int>models[i, 2],
                                          models[i, 3], carry)
+            self.at_front[i] = models[i, 4] != 0.0
         self.model_count = <int>models.shape[0]
+        self.at_front[self.model_count] = False
         self.models[self.model_count] = queue_model(QUEUE_FIFO, 1.0, PRINTS_FULL, 1.0, False)
 
     def __dealloc__(self):
@@ -294,12 +299,14 @@ cdef class ProbeRun:
         rank = fifo_arrive(&self.fifo)
         self.joined_at[index], self.shown_at[index] = price, shown
         probe.index, probe.deadline_ns = index, self.deadlines[index]
-        probe.price, probe.side, probe.touched = price, side, 0
+        probe.price, probe.side, probe.touched, probe.unexplained = price, side, 0, 0
         probe.own = self.qty[index] if self.own_shown else 0
         probe.open_count = self.model_count + 1
         for m in range(self.model_count + 1):
             queue_join(&self.queues[first + m], shown)
             self.queues[first + m].rank = rank
+            if self.at_front[m]:
+                self.queues[first + m].ahead = 0.0
             self.left[first + m] = self.qty[index]
         self.live_count = self.live_count + 1
         if probe.deadline_ns < time_ns:
@@ -348,6 +355,7 @@ cdef class ProbeRun:
                 if (change.executed and change.rank > self.queues[first + truth].rank
                         and self.queues[first + truth].ahead > 0.0):
                     self.out_of_turn = self.out_of_turn + 1
+                probe.unexplained -= change.lots if change.executed else 0
                 self._reached(i, truth, queue_order(
                     &self.queues[first + truth],
                     change.rank < self.queues[first + truth].rank, change.lots,
@@ -366,6 +374,9 @@ cdef class ProbeRun:
             for m in range(self.model_count):
                 queue_packet(&self.models[m], &self.queues[first + m])
             probe.touched = 0
+        if probe.unexplained > 0 and self.queues[first + truth].ahead <= 0.0:
+            self._reached(i, truth, probe.unexplained, time_ns)
+        probe.unexplained = 0
         if kind == CLEAR:
             self._end(i, time_ns, END_CLEARED)
             return
@@ -395,9 +406,11 @@ cdef class ProbeRun:
             self._fill_all(i, time_ns, False)
             return
         probe.touched = 1
+        # The truth learns of an order's execution by its number: ORDER_EXECUTE explains itself.
+        if event.kind == TRADE and not event.flags & F_HIDDEN:
+            probe.unexplained += event.qty_lots
         for m in range(self.model_count + 1):
-            # The truth learns of an order's execution by its number.
-            if self.left[first + m] > 0 and (m < self.model_count or event.kind == TRADE):
+            if self.left[first + m] > 0 and (m < self.model_count or event.flags & F_HIDDEN):
                 self._reached(i, m, queue_print(&self.models[m], &self.queues[first + m],
                                                 event.qty_lots, 0.0), time_ns)
 

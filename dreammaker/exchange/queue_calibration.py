@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 BLOCK_NS = 300_000_000_000
 BOOTSTRAP_COUNT = 400
-FIRST_POWERS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
+FIRST_POWERS = (0.06, 0.12, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
 _ROUNDS, _STEPS = 2, 9
 _SHOWN_QUANTILES = (0.05, 0.5, 0.95)
 

@@ -53,21 +53,27 @@ class QueueModel:
     prints : Prints
     print_share : float
         Counts with ``Prints.SHARED``.
+    at_front : bool
+        Nobody stands before the order: what it costs to ignore queues.
     """
 
     name: QueueName
     n: float = 1.0
     prints: Prints = Prints.FULL
     print_share: float = 1.0
+    at_front: bool = False
 
     @property
     def label(self) -> str:
         """What tables call it."""
+        if self.at_front:
+            return "(no queue)"
         return f"{self.name} n={self.n:g}" if self.name in POWER_NAMES else self.name
 
     def row(self) -> list[float]:
-        """Kind, n, prints and print share for the kernel."""
-        return [QUEUE_NAMES.index(self.name), self.n, int(self.prints), self.print_share]
+        """What the kernel calls for: kind, n, prints, print share, at the front."""
+        return [QUEUE_NAMES.index(self.name), self.n, int(self.prints), self.print_share,
+                self.at_front]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,18 +4,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dreammaker.app.cli import main
-from dreammaker.data import read_lobster
+from dreammaker.data import read_dbn, read_lobster
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
-from dreammaker.exchange.queue_calibration import score
-from dreammaker.exchange.queue_probes import End, QueueModel, place_probes, run_probes
 from dreammaker.store.eventlog import EventLog, EventStore
 from tests.kernels.naive_queue_probe import planted_market
 
@@ -75,7 +73,8 @@ def test_json_is_the_same_twice_and_says_what_was_asked(run: Callable[..., str])
     [result] = json.loads(first)
     assert (result["seed"], result["lots"], result["days"]) == (5, 2, ["1970-01-01"])
     assert 500 < result["orders"] <= 600 and result["corrected"] == 0
-    assert [model["model"]["name"] for model in result["models"]] == list(LABELS)
+    assert [model["model"]["name"] for model in result["models"]] == [*LABELS, "risk_averse"]
+    assert result["models"][-1]["label"] == "(no queue)"
     assert {fit["model"] for fit in result["fits"]} == {"power", "power_2", "power_3"}
     careful = result["models"][0]
     for answer in careful["horizons"]:
@@ -83,8 +82,11 @@ def test_json_is_the_same_twice_and_says_what_was_asked(run: Callable[..., str])
         assert answer["false_share"]["value"] == 0.0
         assert 0.0 < answer["true_share"]["value"] < 1.0
     assert careful["time_bias_s"]["value"] >= 0.0
-    others = [model["horizons"][1]["missed_share"]["value"] for model in result["models"][1:]]
+    others = [model["horizons"][1]["missed_share"]["value"] for model in result["models"][1:-1]]
     assert min(others) < careful["horizons"][1]["missed_share"]["value"]
+    ignored = result["models"][-1]
+    assert ignored["loss_second"] > 3 * careful["loss_second"]
+    assert ignored["horizons"][0]["false_share"]["value"] > 0.05
 
 
 def test_polled_levels_lose_fills(run: Callable[..., str]) -> None:
@@ -118,16 +120,43 @@ def test_bad_input_is_one_clear_error(run: Callable[..., str], arguments: tuple,
     assert says in text and len(text.strip().splitlines()) == 1
 
 
+@pytest.fixture(scope="module")
+def real_days(market_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = EventStore(tmp_path_factory.mktemp("real"))
+    store.save(read_lobster(market_data / "LOBSTER_SampleFile_GOOG_2012-06-21_10.zip"))
+    es = replace(Instrument.named("ESH4"), symbol="ESH4", tick_size=0.25)
+    store.save(read_dbn(market_data / "esh4-glbx-mdp3-20231225.mbo.dbn.zst", es))
+    return store.root
+
+
 @pytest.mark.market_data
-def test_goog_then_the_truth_never_contradicts_the_book(market_data: Path) -> None:
-    log = read_lobster(market_data / "LOBSTER_SampleFile_GOOG_2012-06-21_10.zip")
-    probes = place_probes(log, 5000, 60.0, np.random.default_rng(1))
-    models = [QueueModel("risk_averse"), QueueModel("power", 2.0)]
-    found = run_probes(log, probes, models)
-    assert len(found) > 4900
-    assert found.corrected == 0 and found.out_of_turn == 0
-    careful = score(found, models, [1.0, 10.0, 60.0], np.random.default_rng(1))[0]
-    for answer in careful.horizons:
-        assert answer.false_share.value == 0.0
-        assert answer.missed_share.value < 0.005
-    assert set(found.end.tolist()) <= {End.DEADLINE, End.MOVED_AWAY, End.FILLED}
+@pytest.mark.parametrize("symbol", ["ESH4", "GOOG"])
+def test_real_day_then_the_figures_are_those_of_the_page(run: Callable[..., str], symbol: str,
+                                                         real_days: Path) -> None:
+    [result] = json.loads(run(symbol, "--root", real_days, "--json"))
+    # More orders ahead than the level shows would be a truth that contradicts the book.
+    assert result["corrected"] == 0 and (result["out_of_turn"] > 0) == (symbol == "ESH4")
+    page = (Path(__file__).parents[2] / "docs" / "fills.md").read_text(encoding="utf-8")
+    headings = {"ESH4": "ES, 2023-12-25", "GOOG": "GOOG, 2012-06-21"}
+    table = page[page.index(headings[symbol]):].split("\n\n")[1]
+    first = result["models"][0]["horizons"]
+    for answer in first:
+        true = answer["true_share"]
+        assert f"true {100 * true['value']:.2f} ± {100 * true['error']:.2f}" in table
+        # In turn or not: what risk-averse fills, the market filled.
+        assert answer["false_share"]["value"] == 0.0
+    for model in result["models"]:
+        label = model["label"]
+        label = f"**{label}**" if label == result["best"] else label
+        [row] = [line for line in table.splitlines() if line.startswith(f"| {label} |")]
+        cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
+        one, ten, sixty = model["horizons"]
+        assert [cells[i] for i in (0, 1, 3)] == [
+            f"{100 * answer['predicted_share']['value']:.2f}" for answer in (one, ten, sixty)]
+        for cell, answer in ((cells[2], ten), (cells[4], sixty)):
+            assert cell.startswith(f"{100 * answer['false_share']['value']:.2f} / "
+                                   f"{100 * answer['missed_share']['value']:.2f}")
+        assert cells[5] == f"{ten['log_loss']['value']:.3f} ± {ten['log_loss']['error']:.3f}"
+        assert cells[6] == (f"{model['time_mae_s']['value']:.3f} ± "
+                            f"{model['time_mae_s']['error']:.3f}")
+    assert result["best"] == "risk_averse"

@@ -16,7 +16,7 @@ TOUCH = np.iinfo(np.int32).min
 
 
 def model_rows(models: list[tuple[str, float, bool]]) -> np.ndarray:
-    return np.array([[QUEUE_NAMES.index(name), n, confirmed, 1.0]
+    return np.array([[QUEUE_NAMES.index(name), n, confirmed, 1.0, 0.0]
                      for name, n, confirmed in models])
 
 
@@ -209,6 +209,27 @@ def test_iceberg_refill_and_an_aggressor_of_its_own_side() -> None:
     run = follow((2, Kind.ORDER_ADD, 1, 100, 1, 9, Flag.LAST), (3, Kind.TRADE, 1, 103, 1, 0, 0),
                  (3, Kind.ORDER_CANCEL, 1, 100, 1, 9, Flag.LAST, 1))
     assert fills(run, TRUTH) is None
+
+
+def test_at_the_front_then_the_first_print_fills() -> None:
+    events = records(*BOOK, (2, Kind.ORDER_EXECUTE, 1, 100, 1, 1, Flag.LAST))
+    time = np.array([1_500_000_000])
+    run = ProbeRun(time, np.array([1], np.int8), np.array([TOUCH], np.int32),
+                   np.array([1], np.int32), time + NS,
+                   np.array([[0, 1, 0, 1, 0], [0, 1, 0, 1, 1.0]]))
+    run.advance(events, events["exch_ns"].copy())
+    run.finish()
+    assert (run.fill_ns[:, 0] >= 0).tolist() == [False, True, False]
+
+
+def test_excess_of_a_print_over_the_orders_shown_reaches_who_is_first() -> None:
+    # An iceberg's hidden part stands behind those shown: 7 printed, 5 were shown before us.
+    cleared = [(2, Kind.TRADE, -1, 100, 7, 0, 0), (2, Kind.ORDER_CANCEL, 1, 100, 3, 1, 0, 1),
+               (2, Kind.ORDER_CANCEL, 1, 100, 2, 2, Flag.LAST, 1)]
+    assert fills(follow(*cleared, qty=2), TRUTH) == 2
+    assert fills(follow(*cleared, qty=3), TRUTH) is None
+    kept = [(2, Kind.TRADE, -1, 100, 7, 0, 0), (2, Kind.ORDER_CANCEL, 1, 100, 3, 1, Flag.LAST, 1)]
+    assert fills(follow(*kept), TRUTH) is None
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -176,9 +176,10 @@ def _calibrate(title: str, days: list[str], follow: "Callable[[Sequence[QueueMod
     fitted = {fit.name: fit.n for fit in fits}
     models = [QueueModel(name, fitted.get(name, 1.0), prints) for name in QUEUE_NAMES
               if name in fitted or name in ALWAYS]
+    models.append(QueueModel("risk_averse", prints=prints, at_front=True))
     outcomes = follow(models)
     scores = score(outcomes, models, asked.horizons_s, np.random.default_rng(asked.seed))
-    best = min(range(len(scores)), key=lambda i: scores[i].loss_first)
+    best = min(range(len(scores) - 1), key=lambda i: scores[i].loss_first)
     gain = relative_loss(outcomes, best, 0, asked.horizons_s, np.random.default_rng(asked.seed))
     return _Found(title, days, fits, models, outcomes, scores, best, gain)
 
