@@ -18,7 +18,7 @@ from dreammaker.hawkes.fitting import (
 )
 from dreammaker.hawkes.kernels import ExponentialKernel, Kernel, PowerLawKernel
 from dreammaker.hawkes.likelihood import Window
-from dreammaker.hawkes.optimise import Optimum
+from dreammaker.hawkes.optimise import Optimum, covariance
 from dreammaker.hawkes.parameters import HawkesParameters, Value
 from dreammaker.hawkes.problem import Problem
 
@@ -177,17 +177,12 @@ def _standard_errors(problem: Problem, optimum: Optimum, bound: NDArray[np.bool_
     # The information in log coordinates is well scaled; at an optimum the gradient's part in it
     # is nothing but rounding, so it is left out.
     here = optimum.evaluation
-    information = -(here.hessian - np.diag(here.gradient))[np.ix_(free, free)]
-    if not free.any() or not np.isfinite(information).all():
-        return errors, "the observed information is not finite"
-    values = np.linalg.eigvalsh(information)
-    if values[0] <= 1e-12 * values[-1]:
+    spread = covariance(here.hessian - np.diag(here.gradient), bound)
+    if np.isnan(spread[np.ix_(free, free)]).any() or not free.any():
         return errors, "the observed information is singular: the data do not tell all apart"
-    covariance = np.linalg.inv(information)
-    spread = np.sqrt(np.diag(covariance))
-    errors[:q][free] = slope[free] * spread
+    errors[:q][free] = slope[free] * np.sqrt(np.diagonal(spread)[free])
     gradient = problem.branching(x).gradient[free]
-    errors[q] = float(np.sqrt(gradient @ covariance @ gradient))
+    errors[q] = float(np.sqrt(gradient @ spread[np.ix_(free, free)] @ gradient))
     return errors, "an estimate at a bound has no standard error" if bound.any() else ""
 
 

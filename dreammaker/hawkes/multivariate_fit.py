@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dreammaker._ext import hawkes_multivariate as kernel
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.kernels import MAX_BRANCHING
+from dreammaker.hawkes.likelihood import Evaluation
 from dreammaker.hawkes.multivariate import Events, MultivariateHawkes, arrange
 from dreammaker.hawkes.multivariate_report import fitted_parameters
 from dreammaker.hawkes.multivariate_sample import (
@@ -20,7 +21,7 @@ from dreammaker.hawkes.multivariate_sample import (
     shared_derivatives,
     symmetric,
 )
-from dreammaker.hawkes.newton import Optimum, maximise
+from dreammaker.hawkes.optimise import LONGEST_STEP, Optimum, maximise
 from dreammaker.hawkes.parameters import HawkesParameters
 
 Floats = NDArray[np.float64]
@@ -66,7 +67,7 @@ def fit_model(model: MultivariateHawkes, events: Events, T: float, method: str,
     return fitted_parameters(sample, fitted, method, model.shared_decay, fixed_decays)
 
 
-def _logged(derivatives: Any, x: Floats, decays: slice) -> tuple[float, Floats, Floats]:
+def _logged(derivatives: Any, x: Floats, decays: slice) -> Evaluation:
     # The same with the decays in logarithms, in which the likelihood is rounder.
     natural = x.copy()
     natural[decays] = np.exp(x[decays])
@@ -77,7 +78,14 @@ def _logged(derivatives: Any, x: Floats, decays: slice) -> tuple[float, Floats, 
     hessian = hessian * np.outer(factor, factor)
     at = np.arange(len(x))[decays]
     hessian[at, at] += gradient[at]
-    return value, gradient, hessian
+    return Evaluation(value, gradient, hessian)
+
+
+def _longest(size: int, decays: slice) -> Floats:
+    # Jumps and rates may go anywhere in one step, logarithms of decays may not.
+    longest = np.full(size, np.inf)
+    longest[decays] = LONGEST_STEP
+    return longest
 
 
 def _maximise_shared(sample: Sample, start: Point, limit: int) -> Optimum:
@@ -85,9 +93,10 @@ def _maximise_shared(sample: Sample, start: Point, limit: int) -> Optimum:
     lower = np.concatenate([1e-9 * sample.counts / sample.T, np.zeros(d * d), [np.log(slowest)]])
     upper = np.concatenate([np.full(d + d * d, np.inf), [np.log(fastest)]])
     x = np.concatenate([start.mu, start.alpha.ravel(), [np.log(start.beta.mean())]])
+    decays = slice(d + d * d, None)
     return maximise(
-        lambda y: _logged(lambda z: shared_derivatives(sample, z), y, slice(d + d * d, None)),
-        x, lower, upper, limit)
+        lambda y, full: _logged(lambda z: shared_derivatives(sample, z), y, decays),
+        x, lower, upper, longest=_longest(len(x), decays), max_iterations=limit)
 
 
 def _shared_point(d: int, x: Floats) -> Point:
@@ -108,7 +117,7 @@ def _starts(sample: Sample, own: Point) -> list[Point]:
 def _best_shared(sample: Sample, own: Point, limit: int) -> tuple[Optimum, int]:
     head = sample.head(START_EVENTS)
     tried = [_maximise_shared(head, point, limit) for point in _starts(head, own)]
-    best = max(tried, key=lambda optimum: optimum.value)
+    best = max(tried, key=lambda optimum: optimum.evaluation.value)
     used = sum(optimum.iterations for optimum in tried)
     if head is not sample:
         best = _maximise_shared(sample, _shared_point(sample.d, best.x), limit)
@@ -118,7 +127,8 @@ def _best_shared(sample: Sample, own: Point, limit: int) -> tuple[Optimum, int]:
 
 def _fit_shared(sample: Sample, start: Point, limit: int) -> Fitted:
     best, used = _best_shared(sample, start, limit)
-    return Fitted(_shared_point(sample.d, best.x), best.value, used, best.converged, best.message)
+    return Fitted(_shared_point(sample.d, best.x), best.evaluation.value, used, best.converged,
+                  best.message)
 
 
 def _maximise_row(sample: Sample, row: int, start: Point, limit: int) -> Optimum:
@@ -127,9 +137,10 @@ def _maximise_row(sample: Sample, row: int, start: Point, limit: int) -> Optimum
                             np.full(d, np.log(slowest))])
     upper = np.concatenate([np.full(d + 1, np.inf), np.full(d, np.log(fastest))])
     x = np.concatenate([start.mu[row:row + 1], start.alpha[row], np.log(start.beta[row])])
+    decays = slice(d + 1, None)
     return maximise(
-        lambda y: _logged(lambda z: pair_derivatives(sample, row, z), y, slice(d + 1, None)),
-        x, lower, upper, limit)
+        lambda y, full: _logged(lambda z: pair_derivatives(sample, row, z), y, decays),
+        x, lower, upper, longest=_longest(len(x), decays), max_iterations=limit)
 
 
 def _fit_pairs(sample: Sample, start: Point, limit: int) -> Fitted:
@@ -141,7 +152,7 @@ def _fit_pairs(sample: Sample, start: Point, limit: int) -> Fitted:
     value, converged, messages = 0.0, True, []
     for row in range(d):
         tried = [_maximise_row(head, row, one, limit) for one in starts]
-        best = max(tried, key=lambda optimum: optimum.value)
+        best = max(tried, key=lambda optimum: optimum.evaluation.value)
         used += sum(optimum.iterations for optimum in tried)
         if head is not sample:
             whole = Point(point.mu.copy(), point.alpha.copy(), point.beta.copy())
@@ -151,7 +162,7 @@ def _fit_pairs(sample: Sample, start: Point, limit: int) -> Fitted:
             used += best.iterations
         point.mu[row], point.alpha[row] = best.x[0], best.x[1:d + 1]
         point.beta[row] = np.exp(best.x[d + 1:])
-        value += best.value
+        value += best.evaluation.value
         if not best.converged:
             converged = False
             messages.append(f"component {row}: {best.message}")
@@ -174,19 +185,20 @@ def _fit_fixed(sample: Sample, start: Point, limit: int) -> Fitted:
     for i in range(d):
         own = rows[begins[i]:ends[i]]
 
-        def objective(x: Floats, own: Floats = own, i: int = i) -> tuple[float, Floats, Floats]:
+        def objective(x: Floats, full: bool, own: Floats = own, i: int = i) -> Evaluation:
             gradient, hessian = np.empty(d + 1), np.empty((d + 1, d + 1))
             result = kernel.linear_likelihood(own, sample.T, float(x[0]),
                                               np.ascontiguousarray(x[1:]), reach[i], gradient,
                                               hessian)
-            return result, gradient, symmetric(hessian)
+            return Evaluation(result, gradient, symmetric(hessian))
 
         first = np.concatenate([[0.5 * rate[i]], 0.5 * rate[i] / rate.sum() * start.beta[i]])
         lower = np.concatenate([[1e-9 * rate[i]], np.zeros(d)])
-        best = maximise(objective, first, lower, np.full(d + 1, np.inf), limit)
+        best = maximise(objective, first, lower, np.full(d + 1, np.inf), longest=np.inf,
+                        max_iterations=limit)
         gone = sample.left[i] * -np.expm1(-start.beta[i] * sample.T) / start.beta[i]
         point.mu[i], point.alpha[i] = best.x[0], best.x[1:]
-        value += best.value - float(gone.sum())
+        value += best.evaluation.value - float(gone.sum())
         used += best.iterations
         converged, message = converged and best.converged, message or best.message
     return Fitted(point, value, used, converged, message)

@@ -12,7 +12,7 @@ from dreammaker.hawkes.multivariate_sample import (
     radius_gradient,
     shared_derivatives,
 )
-from dreammaker.hawkes.newton import covariance
+from dreammaker.hawkes.optimise import covariance
 from dreammaker.hawkes.parameters import HawkesParameters
 
 

@@ -1,4 +1,4 @@
-"""Newton's method for small, smooth, bounded problems: what the fits climb with."""
+"""Newton's method for small, smooth, bounded problems: what every fit climbs with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,10 @@ from dreammaker.hawkes.likelihood import Evaluation
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats, bool], Evaluation]
 
-# No coordinate (a logarithm) moves by more than this in one step.
+# No logarithm moves by more than this in one step.
 LONGEST_STEP = 2.0
+# Directions whose curvature is below this part of the largest carry no information.
+LEAST_CURVATURE = 1e-12
 # A step must bring this part of what its slope promises.
 SUFFICIENT_GAIN = 1e-4
 HALVINGS = 40
@@ -43,11 +45,13 @@ class Optimum:
 
 
 def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, *,
-             tolerance: float = 1e-9, max_iterations: int = 100) -> Optimum:
+             longest: Floats | float = LONGEST_STEP, tolerance: float = 1e-9,
+             max_iterations: int = 100) -> Optimum:
     """Climb to a local maximum inside a box.
 
-    Newton's step where the Hessian is negative definite; where it is not, its eigenvalues are made
-    so. Coordinates at a bound that the gradient pushes outward are held. Each step is halved until
+    Newton's step where the Hessian is negative definite; where it is not, its eigenvalues (of the
+    matrix scaled to a unit diagonal, so that rates of any size meet on equal terms) are made so.
+    Coordinates at a bound that the gradient pushes outward are held. Each step is halved until
     the value rises enough.
 
     Parameters
@@ -56,6 +60,8 @@ def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, 
         ``objective(x, full) -> Evaluation``; the derivatives are asked for by `full`.
     start : array of float64, shape (q,)
     lower, upper : array of float64, shape (q,)
+    longest : array of float64, shape (q,), or float
+        Furthest that a coordinate may move in one step; infinity where it may go anywhere.
     tolerance : float
         Stop when the next step promises less than this, or 1e-14 of the value.
     max_iterations : int
@@ -63,13 +69,21 @@ def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, 
     Returns
     -------
     Optimum
+
+    Examples
+    --------
+    >>> def objective(x, full):
+    ...     return Evaluation(-float((x - 2) @ (x - 2)), -2 * (x - 2), -2 * np.eye(2))
+    >>> found = maximise(objective, np.zeros(2), np.zeros(2), np.array([1.0, 9.0]))
+    >>> found.x.round(9).tolist(), found.at_bound.tolist()
+    ([1.0, 2.0], [True, False])
     """
     x = np.clip(start, lower, upper)
     here = objective(x, True)
     held = np.zeros(x.size, np.bool_)
     for iteration in range(max_iterations):
         held = ((x <= lower) & (here.gradient < 0.0)) | ((x >= upper) & (here.gradient > 0.0))
-        step = _newton_step(here, ~held)
+        step = _newton_step(here, ~held, longest)
         promised = float(step @ here.gradient)
         if not np.isfinite(here.value) or not np.isfinite(promised):
             return Optimum(x, here, held, iteration, False,
@@ -85,16 +99,26 @@ def maximise(objective: Objective, start: Floats, lower: Floats, upper: Floats, 
                    f"still rising after {max_iterations} iterations")
 
 
-def _newton_step(here: Evaluation, free: NDArray[np.bool_]) -> Floats:
+def _newton_step(here: Evaluation, free: NDArray[np.bool_], longest: Floats | float) -> Floats:
     step = np.zeros(here.gradient.size)
     if not free.any():
         return step
-    values, vectors = np.linalg.eigh(-here.hessian[np.ix_(free, free)])
+    matrix, scale = _unit_diagonal(-here.hessian[np.ix_(free, free)])
+    if not np.isfinite(matrix).all():
+        return np.full(here.gradient.size, np.nan)
+    values, vectors = np.linalg.eigh(matrix)
     floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
     curvature = np.maximum(np.abs(values), floor)
-    step[free] = vectors @ ((vectors.T @ here.gradient[free]) / curvature)
-    longest = float(np.abs(step).max())
-    return step * min(1.0, LONGEST_STEP / longest) if longest > 0.0 else step
+    step[free] = scale * (vectors @ ((vectors.T @ (scale * here.gradient[free])) / curvature))
+    furthest = float((np.abs(step) / longest).max())
+    return step / max(furthest, 1.0)
+
+
+def _unit_diagonal(matrix: Floats) -> tuple[Floats, Floats]:
+    """A symmetric matrix times `scale` on both sides, and that scale."""
+    diagonal = np.abs(np.diagonal(matrix))
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    return matrix * np.outer(scale, scale), scale
 
 
 def _climb(objective: Objective, x: Floats, step: Floats, here: Evaluation, lower: Floats,
@@ -109,3 +133,29 @@ def _climb(objective: Objective, x: Floats, step: Floats, here: Evaluation, lowe
             return trial, there
         step = 0.5 * step
     return None
+
+
+def covariance(hessian: Floats, held: NDArray[np.bool_]) -> Floats:
+    """Inverse of the observed information over the parameters that are not held.
+
+    Parameters
+    ----------
+    hessian : array of float64, shape (q, q)
+        Of a log-likelihood at its maximum.
+    held : array of bool, shape (q,)
+
+    Returns
+    -------
+    ndarray of float64, shape (q, q)
+        NaN for held parameters, and everywhere where the information is not positive definite.
+    """
+    result = np.full(hessian.shape, np.nan)
+    free = np.flatnonzero(~held)
+    matrix, scale = _unit_diagonal(-hessian[np.ix_(free, free)])
+    if not free.size or not np.isfinite(matrix).all():
+        return result
+    values, vectors = np.linalg.eigh(matrix)
+    if values[0] > LEAST_CURVATURE * values[-1]:
+        half = (scale[:, None] * vectors) / np.sqrt(values)
+        result[np.ix_(free, free)] = half @ half.T
+    return result
