@@ -44,6 +44,41 @@ static inline double dm_exp_near(double x)
     return y;
 }
 
+/* log of a normal number above 0, below 1 ulp, as fdlibm has it (Sun Microsystems, e_log.c):
+   x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)). Of 0 it gives a number below -700. */
+#define DM_LOG_SHIFT 0x00095F6200000000ull
+#define DM_LOG_LEAST 0x3FE6A09E00000000ull
+#define DM_LOG_MANTISSA 0x000FFFFFFFFFFFFFull
+#define DM_LOG_COUNT 0x4330000000000000ull      /* the bits of 2^52: k becomes a double */
+#define DM_LOG_BIAS (4503599627370496.0 + 1023.0)
+
+#define DM_LOG_SERIES(f, s, z, w, half, k, out) \
+    half = 0.5 * (f) * (f); \
+    s = (f) / (2.0 + (f)); \
+    z = (s) * (s); \
+    w = (z) * (z); \
+    out = (z) * (6.666666666666735130e-01 + (w) * (2.857142874366239149e-01 \
+        + (w) * (1.818357216161805012e-01 + (w) * 1.479819860511658591e-01))) \
+        + (w) * (3.999999999940941908e-01 + (w) * (2.222219843214978396e-01 \
+        + (w) * 1.531383769920937332e-01)); \
+    out = (s) * ((half) + (out)) + (k) * DM_LN2_LO - (half) + (f) + (k) * DM_LN2_HI
+
+static inline double dm_log_near(double x)
+{
+    double f, s, z, w, half, k, out;
+    uint64_t bits, mantissa;
+    memcpy(&bits, &x, 8);
+    bits += DM_LOG_SHIFT;
+    mantissa = (bits & DM_LOG_MANTISSA) + DM_LOG_LEAST;
+    bits = (bits >> 52) | DM_LOG_COUNT;
+    memcpy(&k, &bits, 8);
+    memcpy(&f, &mantissa, 8);
+    k -= DM_LOG_BIAS;
+    f -= 1.0;
+    DM_LOG_SERIES(f, s, z, w, half, k, out);
+    return out;
+}
+
 /* Sums over events of one piece of constant base rate; A, B and C are the sums over earlier events
    of exp(-beta u), u exp(-beta u) and u^2 exp(-beta u), u the lag. */
 typedef struct {
@@ -114,6 +149,16 @@ static void dm_exp_block(double* x, int64_t count, int level)
         dm_exp_block_base(x, count);
 }
 
+static void dm_log_block(double* x, int64_t count, int level)
+{
+    if (level == 2)
+        dm_log_block_avx512(x, count);
+    else if (level == 1)
+        dm_log_block_avx2(x, count);
+    else
+        dm_log_block_base(x, count);
+}
+
 static int dm_disorder(const double* t, int64_t count, int level)
 {
     if (level == 2)
@@ -143,6 +188,12 @@ static void dm_exp_block(double* x, int64_t count, int level)
     dm_exp_block_base(x, count);
 }
 
+static void dm_log_block(double* x, int64_t count, int level)
+{
+    (void)level;
+    dm_log_block_base(x, count);
+}
+
 static int dm_disorder(const double* t, int64_t count, int level)
 {
     (void)level;
@@ -168,6 +219,14 @@ static void dm_exp_block(double* x, int64_t count, int level)
     (void)level;
     for (i = 0; i < count; i++)
         x[i] = dm_exp_near(x[i]);
+}
+
+static void dm_log_block(double* x, int64_t count, int level)
+{
+    int64_t i;
+    (void)level;
+    for (i = 0; i < count; i++)
+        x[i] = dm_log_near(x[i]);
 }
 
 static int dm_disorder(const double* t, int64_t count, int level)

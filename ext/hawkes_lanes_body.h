@@ -31,6 +31,23 @@ DM_TARGET static void DM_NAME(dm_exp_block)(double* x, int64_t count)
         x[i] = dm_exp_near(x[i]);
 }
 
+DM_TARGET static void DM_NAME(dm_log_block)(double* x, int64_t count)
+{
+    int64_t i;
+    DM_NAME(dm_vd) value, f, s, z, w, half, k;
+    DM_NAME(dm_vu) bits;
+    for (i = 0; i + DM_WIDTH <= count; i += DM_WIDTH) {
+        memcpy(&value, x + i, sizeof(value));
+        bits = (DM_NAME(dm_vu))value + DM_LOG_SHIFT;
+        k = (DM_NAME(dm_vd))((bits >> 52) | DM_LOG_COUNT) - DM_LOG_BIAS;
+        f = (DM_NAME(dm_vd))((bits & DM_LOG_MANTISSA) + DM_LOG_LEAST) - 1.0;
+        DM_LOG_SERIES(f, s, z, w, half, k, value);
+        memcpy(x + i, &value, sizeof(value));
+    }
+    for (; i < count; i++)
+        x[i] = dm_log_near(x[i]);
+}
+
 /* Whether any time is below the one before; a NaN is, since it compares with nothing. */
 DM_TARGET static int DM_NAME(dm_disorder)(const double* t, int64_t count)
 {

@@ -6,12 +6,14 @@ was drawn and a caller can look around between two buffers. Their faces in
 """
 from libc.stdint cimport int32_t, int64_t
 
+from dreammaker._ext.hawkes_likelihood cimport dm_exp_block, dm_log_block, dm_simd_available
 from dreammaker._ext.mathx cimport dm_exp, dm_log
 from dreammaker._ext.rng cimport rng_seed, rng_t, rng_uniform
 from dreammaker._ext.ziggurat cimport ziggurat_exponential, ziggurat_init, ziggurat_t
 
 cdef enum:
     PROPOSALS_A_CALL = 16777216
+    BATCH = 256                  # deviates, and logarithms, taken together
 
 
 cdef class ThinningSampler:
@@ -197,8 +199,10 @@ cdef class ExactSampler:
 
     Their two competing waits are kept apart: the next background event is drawn once and stands
     until it comes (waits are memoryless). A wait for the next excited event, of probability
-    integral E ~ Exp(1), turns the excitation x into x - beta E without an exponential; the ratio
-    of the two is the decay since, so that one logarithm an event reads the time.
+    integral E ~ Exp(1), turns the excitation x into x - beta E. What a background event leaves of
+    E is again Exp(1) and is kept, so that each event costs one deviate. With x - beta E at hand
+    and the excitation that would be left at the next background event, their ratio is the decay
+    between the two: times are read from logarithms of whole blocks afterwards.
 
     Parameters
     ----------
@@ -207,92 +211,162 @@ cdef class ExactSampler:
         At time 0.
     end : float
     seed : int
+    limit : int
+        Highest instruction set for logarithms and exponentials (0 baseline, 1 AVX2, 2 AVX-512),
+        where the processor has it; all give the same bits.
     """
 
     cdef rng_t rng
     cdef ziggurat_t ziggurat
     cdef double mu, alpha, beta, end
-    cdef double excitation       # just after the last event
-    cdef double last             # its time
-    cdef double growth           # exp(beta (stop - last))
+    cdef double rest             # excitation at the next excited event, if nothing came before
+    cdef double floor            # excitation at the stop, if nothing came before
+    cdef double last             # time of the last event
     cdef double stop             # the next background event, the end, or a time before both
     cdef double background
-    cdef double gap              # between the next background event and the one after it
-    cdef double gap_growth
+    cdef Py_ssize_t waits_used, gaps_used, gaps_plain
+    cdef double[BATCH] waits     # beta E
+    cdef double[BATCH] arrivals  # of the background event after the next
+    cdef double[BATCH] decays    # exp(-beta gap) between the next and that one
+    cdef double[BATCH] ratios
+    cdef int level
     cdef readonly bint finished
 
-    def __cinit__(self, double mu, double alpha, double beta, double excitation, double end, seed):
+    def __cinit__(self, double mu, double alpha, double beta, double excitation, double end, seed,
+                  int limit=2):
+        self.level = min(limit, dm_simd_available())
         self.mu, self.alpha, self.beta = mu, alpha, beta
-        self.excitation, self.end, self.last = excitation, end, 0.0
-        self.finished = False
+        self.end, self.last, self.finished = end, 0.0, False
         rng_seed(&self.rng, seed, 0)
         ziggurat_init(&self.ziggurat)
         self.background = ziggurat_exponential(&self.ziggurat, &self.rng) / mu
-        self.gap = ziggurat_exponential(&self.ziggurat, &self.rng) / mu
-        self.gap_growth = dm_exp(beta * self.gap)
-        self._aim(0.0)
+        self._draw_waits()
+        self._draw_gaps(self.background)
+        self.rest = excitation - self.waits[0]
+        self.waits_used = 1
+        self._aim(excitation, 0.0)
 
     def fill(self, double[::1] times):
         """As `ThinningSampler.fill`."""
-        cdef Py_ssize_t written
+        cdef Py_ssize_t written = 0, count, i, capacity = times.shape[0]
+        cdef double slowness = 1.0 / self.beta, last = self.last, t
         with nogil:
-            written = self._fill(times)
+            while written < capacity and not self.finished:
+                count = min(capacity - written, <Py_ssize_t>BATCH)
+                count = self._events(&times[written], count)
+                dm_log_block(self.ratios, count, self.level)
+                for i in range(written, written + count):
+                    # Rounding must not turn time back.
+                    t = times[i] + slowness * self.ratios[i - written]
+                    last = t if t > last else last
+                    times[i] = last
+                written += count
+        self.last = last
         return written
 
     # hot: begin
-    cdef void _aim(self, double now) noexcept nogil:
-        # The growth stays far from overflow: at most exp(500).
+    cdef void _draw_waits(self) noexcept nogil:
+        cdef int i
+        cdef rng_t rng = self.rng
+        for i in range(BATCH):
+            self.waits[i] = self.beta * ziggurat_exponential(&self.ziggurat, &rng)
+        self.rng = rng
+        self.waits_used = 0
+
+    cdef void _draw_gaps(self, double after) noexcept nogil:
+        cdef int i
+        cdef double wait = 1.0 / self.mu, gap
+        cdef rng_t rng = self.rng
+        for i in range(BATCH):
+            gap = wait * ziggurat_exponential(&self.ziggurat, &rng)
+            after += gap
+            self.arrivals[i] = after
+            self.decays[i] = -self.beta * gap
+        self.rng = rng
+        dm_exp_block(self.decays, BATCH, self.level)
+        # Gaps up to here need neither a look at the end nor a stop between.
+        self.gaps_plain = 0
+        while self.gaps_plain < BATCH and self.decays[self.gaps_plain] > 1e-217 and (
+                self.arrivals[self.gaps_plain] < self.end):
+            self.gaps_plain = self.gaps_plain + 1
+        self.gaps_used = 0
+
+    cdef void _aim(self, double excitation, double now) noexcept nogil:
+        # What is left at the stop stays far from 0: at least exp(-500) of it.
         cdef double gap
         self.stop = self.background if self.background < self.end else self.end
         gap = self.beta * (self.stop - now)
         if gap > 500.0:
             self.stop = now + 500.0 / self.beta
             gap = 500.0
-        self.growth = dm_exp(gap)
+        self.floor = excitation * dm_exp(-gap)
 
-    cdef Py_ssize_t _fill(self, double[::1] times) noexcept nogil:
-        cdef Py_ssize_t written = 0, capacity = times.shape[0]
-        cdef double x = self.excitation, growth = self.growth, stop = self.stop, last = self.last
-        cdef double alpha = self.alpha, beta = self.beta, slowness = 1.0 / self.beta
-        cdef double wait = 1.0 / self.mu, left, t, gap = self.gap, gap_growth = self.gap_growth
-        # Local, so that it lives in registers.
-        cdef rng_t rng = self.rng
-        while written < capacity:
-            left = x - beta * ziggurat_exponential(&self.ziggurat, &rng)
-            # An excited event before the stop? (Never for a negative rest.)
-            if growth * left > x:
-                growth *= left / x
-                x = left + alpha
-                t = stop - slowness * dm_log(growth)
-                # Rounding must not turn time back.
-                last = t if t > last else last
-                times[written] = last
-                written += 1
-                continue
-            x /= growth
-            if stop >= self.end:
-                self.finished = True
-                break
-            if stop < self.background:
-                self._aim(stop)
-                stop, growth = self.stop, self.growth
-                continue
-            x += alpha
-            last = stop
-            times[written] = last
-            written += 1
-            self.background = last + gap
-            stop, growth = self.background, gap_growth
-            if beta * gap > 500.0 or stop >= self.end:
-                self._aim(last)
-                stop, growth = self.stop, self.growth
-            # The gap after the next one is drawn now: its exponential is ready when it is needed.
-            gap = wait * ziggurat_exponential(&self.ziggurat, &rng)
-            gap_growth = dm_exp(beta * gap)
-        self.rng = rng
-        self.excitation, self.growth, self.last, self.stop = x, growth, last, stop
-        self.gap, self.gap_growth = gap, gap_growth
-        return written
+    cdef Py_ssize_t _events(self, double* stops, Py_ssize_t capacity) noexcept nogil:
+        # Events as (stop, decay until the stop): the time is stop + log(decay) / beta.
+        cdef Py_ssize_t count = 0, some
+        while count < capacity and not self.finished:
+            if self.waits_used == BATCH:
+                self._draw_waits()
+            if self.gaps_used == BATCH:
+                self._draw_gaps(self.arrivals[BATCH - 1])
+            some = min(capacity - count, BATCH - self.waits_used)
+            some = min(some, self.gaps_plain - self.gaps_used)
+            if some > 0 and self.stop == self.background:
+                self._plain_events(stops + count, self.ratios + count, some)
+                count += some
+            else:
+                count += self._other_event(stops + count, self.ratios + count)
+        return count
+
+    cdef void _plain_events(self, double* stops, double* ratios, Py_ssize_t count) noexcept nogil:
+        cdef double rest = self.rest, floor = self.floor, stop = self.stop, alpha = self.alpha
+        cdef double inverse, growth
+        cdef const double* waits = self.waits + self.waits_used
+        cdef const double* arrivals = self.arrivals + self.gaps_used
+        cdef const double* decays = self.decays + self.gaps_used
+        cdef Py_ssize_t i, w = 0, g = 0
+        for i in range(count):
+            # The reciprocal does not wait for the floor, whose chain is one product an event.
+            inverse = 1.0 / rest
+            growth = 1.0 + alpha * inverse
+            stops[i] = stop
+            if rest > floor:
+                ratios[i] = floor * inverse
+                rest += alpha - waits[w]
+                floor *= growth
+                w += 1
+            else:
+                ratios[i] = 1.0
+                rest += alpha
+                stop = arrivals[g]
+                floor = (floor + alpha) * decays[g]
+                g += 1
+        self.rest, self.floor, self.stop, self.background = rest, floor, stop, stop
+        self.waits_used = self.waits_used + w
+        self.gaps_used = self.gaps_used + g
+
+    cdef Py_ssize_t _other_event(self, double* stops, double* ratios) noexcept nogil:
+        # Where the end or a stop without an event is next; the arithmetic is that of plain ones.
+        cdef double inverse
+        if self.rest > self.floor:
+            inverse = 1.0 / self.rest
+            stops[0], ratios[0] = self.stop, self.floor * inverse
+            self.rest = self.rest + (self.alpha - self.waits[self.waits_used])
+            self.floor = self.floor * (1.0 + self.alpha * inverse)
+            self.waits_used = self.waits_used + 1
+            return 1
+        if self.stop >= self.end:
+            self.finished = True
+            return 0
+        if self.stop < self.background:
+            self._aim(self.floor, self.stop)
+            return 0
+        stops[0], ratios[0] = self.stop, 1.0
+        self.rest = self.rest + self.alpha
+        self.background = self.arrivals[self.gaps_used]
+        self.gaps_used = self.gaps_used + 1
+        self._aim(self.floor + self.alpha, self.stop)
+        return 1
     # hot: end
 
 

@@ -32,6 +32,7 @@ cdef extern from "hawkes_lanes.h" nogil:
     int dm_simd_available() noexcept
     int dm_disorder(const double* t, int64_t count, int level) noexcept
     void dm_exp_block(double* x, int64_t count, int level) noexcept
+    void dm_log_block(double* x, int64_t count, int level) noexcept
     void dm_hawkes_lanes(const double* t, int64_t length, dm_hawkes_state* states, double mu,
                          double alpha, double beta, int mode, dm_hawkes_sums* sums,
                          int level) noexcept

@@ -31,7 +31,14 @@ class ExponentialThinning:
 class ExactSampler:
     finished: bool
     def __init__(
-        self, mu: float, alpha: float, beta: float, excitation: float, end: float, seed: int
+        self,
+        mu: float,
+        alpha: float,
+        beta: float,
+        excitation: float,
+        end: float,
+        seed: int,
+        limit: int = 2,
     ) -> None: ...
     def fill(self, times: Floats) -> int: ...
 

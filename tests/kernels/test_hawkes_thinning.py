@@ -60,6 +60,27 @@ def test_exact_sampler_survives_gaps_of_any_length():
     assert 50 < len(times) < 350
 
 
+def test_exact_sampler_gives_the_same_bits_with_any_instruction_set():
+    drawn = [filled(ExactSampler(0.5, 0.8, 1.2, 0.3, 3_000.0, 7, limit), 10_000)
+             for limit in (0, 1, 2)]
+    assert len(drawn[0]) > 3_000
+    for other in drawn[1:]:
+        np.testing.assert_array_equal(other, drawn[0])
+
+
+@pytest.mark.parametrize(("mu", "excitation"), [(0.5, 0.0), (1e-3, 3.0)])
+def test_exact_sampler_has_the_mean_and_variance_of_the_process(mu, excitation):
+    counts = [len(filled(ExactSampler(mu, 0.8, 1.2, excitation, 200.0, seed), 512))
+              for seed in range(2_000)]
+    # Null: mean (mu T + left / beta) / (1 - n) without what comes after T, variance of the
+    # stationary process mu T / (1 - n)^3 (Fano factor 1 / (1 - n)^2), here within a fifth.
+    lost = mu * 0.8 / 1.2 / (1.2 - 0.8) / (1 - 0.8 / 1.2)
+    mean = (mu * 200.0 + excitation / 1.2) / (1 - 0.8 / 1.2) - lost
+    assert abs(np.mean(counts) - mean) < 4 * np.std(counts) / np.sqrt(2_000)
+    if excitation == 0.0:
+        assert np.var(counts) == pytest.approx(mu * 200.0 / (1 - 0.8 / 1.2) ** 3, rel=0.2)
+
+
 @pytest.mark.parametrize("kind", [ExponentialThinning, ExactSampler])
 def test_an_end_at_zero_gives_nothing(kind):
     assert len(filled(kind(1.0, 0.5, 1.0, 0.0, 0.0, 1), 8)) == 0
@@ -112,5 +133,5 @@ def test_the_same_seed_gives_the_same_bits():
                                          [[1.5, 1.0], [0.8, 2.0]], 500.0, rng)
     digest = hashlib.sha256(b"".join(
         part.tobytes() for part in (thinned, exact, times, marks))).hexdigest()
-    assert digest[:16] == "53b38e8aaa61450d"
+    assert digest[:16] == "028e7cea00dc44fc"
     assert len(simulate_exponential(0.5, 0.8, 1.2, 500.0, rng)) != len(thinned)
