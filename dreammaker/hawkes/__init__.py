@@ -5,6 +5,7 @@ from dreammaker.hawkes.diagnostics import GoodnessOfFit, goodness_of_fit, residu
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.events import resolve_ties
 from dreammaker.hawkes.flow import OrderFlow, order_flow_times
+from dreammaker.hawkes.kernel_matrix import MultivariateKernelHawkes
 from dreammaker.hawkes.kernels import (
     ExponentialKernel,
     Kernel,
@@ -31,6 +32,7 @@ __all__ = [
     "HawkesParameters",
     "Kernel",
     "MultivariateHawkes",
+    "MultivariateKernelHawkes",
     "OrderFlow",
     "PiecewiseConstantBaseline",
     "PowerLawKernel",

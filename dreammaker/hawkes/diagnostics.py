@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dreammaker.hawkes.errors import HawkesError
+from dreammaker.hawkes.kernel_matrix import MultivariateKernelHawkes
 from dreammaker.hawkes.multivariate import MultivariateHawkes
 from dreammaker.hawkes.parameters import HawkesParameters
-
-if TYPE_CHECKING:
-    from dreammaker.hawkes.univariate import UnivariateHawkes
+from dreammaker.hawkes.univariate import UnivariateHawkes
 
 Floats = NDArray[np.float64]
+
+Model = UnivariateHawkes | MultivariateHawkes | MultivariateKernelHawkes
 
 QQ_POINTS = 400
 LEVEL = 0.01
@@ -124,14 +125,14 @@ class GoodnessOfFit:
                 "caveat": CAVEAT if self.fitted_here else None}
 
 
-def goodness_of_fit(model: "UnivariateHawkes | MultivariateHawkes | HawkesParameters",
-                    events: Any, T: float, *, names: Sequence[str] | None = None,
-                    lags: int = 20, fitted_here: bool | None = None) -> GoodnessOfFit:
+def goodness_of_fit(model: Model | HawkesParameters, events: Any, T: float, *,
+                    names: Sequence[str] | None = None, lags: int = 20,
+                    fitted_here: bool | None = None) -> GoodnessOfFit:
     """Residual tests of a model or fit on events.
 
     Parameters
     ----------
-    model : UnivariateHawkes, MultivariateHawkes or HawkesParameters
+    model : UnivariateHawkes, MultivariateHawkes, MultivariateKernelHawkes or HawkesParameters
     events : what the model's ``residuals`` takes
     T : float
         End of the observation, seconds.
@@ -174,12 +175,12 @@ def goodness_of_fit(model: "UnivariateHawkes | MultivariateHawkes | HawkesParame
                                for part, label in zip(parts, labels, strict=True)), fitted_here)
 
 
-def model_of(parameters: HawkesParameters) -> "UnivariateHawkes | MultivariateHawkes":
+def model_of(parameters: HawkesParameters) -> Model:
     """The model of a fit, of one type or several."""
-    if np.ndim(parameters.alpha) == 2:
-        return MultivariateHawkes.from_parameters(parameters)
-    from dreammaker.hawkes.univariate import UnivariateHawkes
-
+    if np.ndim(parameters.alpha) >= 2:
+        if parameters.kernel_name == "exponential" and parameters.knots is None:
+            return MultivariateHawkes.from_parameters(parameters)
+        return MultivariateKernelHawkes.from_parameters(parameters)
     return UnivariateHawkes.from_parameters(parameters)
 
 

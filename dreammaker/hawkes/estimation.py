@@ -147,7 +147,8 @@ def _parameters(ascent: Ascent, name: str, method: str, knots: Floats | None, in
         converged=converged, message=message, event_count=window.times.size,
         duration=window.duration, method=method, knots=knots,
         initial_excitation=float(initial) if initial.ndim == 0 else initial,
-        approximation_error=ascent.approximation_error, notes=tuple(notes))
+        approximation_error=ascent.approximation_error, notes=tuple(notes),
+        fixed_decays=fixed is not None)
 
 
 def _verdict(ascent: Ascent, bound: NDArray[np.bool_], labels: list[str]) -> tuple[bool, str]:

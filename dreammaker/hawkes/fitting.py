@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dreammaker.hawkes.kernels import MAX_BRANCHING, Kernel
 from dreammaker.hawkes.likelihood import Window
-from dreammaker.hawkes.mixture import gamma_mixture, mixture_weights
+from dreammaker.hawkes.mixture import gamma_mixture, mixture_weights, relevant_reach
 from dreammaker.hawkes.optimise import Optimum, maximise
 from dreammaker.hawkes.problem import (
     EXP_POINTS,
@@ -81,7 +81,7 @@ def fit_exponential(window: Window, given: Kernel | None, max_iterations: int) -
     part = head(window, START_EVENTS)
     small = exponential_problem(part)
     rates = part.times.size / part.duration
-    decays = _decay_grid(part, 8)
+    decays = decay_grid(part, 8)
     starts = [np.array([0.5 * rates, 0.5 * b, b]) for b in decays]
     values = kernel_values(given)
     if values is not None and values.size == 2:
@@ -99,7 +99,7 @@ def fit_sum(window: Window, left: Floats, fixed: Floats | None, given: Kernel | 
     part = head(window, START_EVENTS)
     small = sum_problem(part, left, fixed)
     rate = 0.5 * part.times.size / part.duration
-    grid = _decay_grid(part, 12)
+    grid = decay_grid(part, 12)
     starts = []
     if fixed is not None:
         starts.append(np.concatenate([[rate], 0.5 / m * fixed]))
@@ -141,7 +141,7 @@ def power_start(part: Window, given: Kernel | None) -> Floats:
     """Raw alpha, beta, p near the optimum on a part of the stream."""
     rate = 0.5 * part.times.size / part.duration
     starts = []
-    for decay in _decay_grid(part, 6):
+    for decay in decay_grid(part, 6):
         for p in (1.4, 2.0, 3.5):
             beta = decay / p
             starts.append(np.array([rate, 0.5 * beta * (p - 1.0), beta, p]))
@@ -163,10 +163,11 @@ def mixture_nodes(p: float, reach: float) -> tuple[Floats, float]:
 
 
 def mixture_error(nodes: Floats, p: float, reach: float) -> float:
-    """Largest relative error of the mixture over x from 0 to `reach`, with 5 % to spare."""
+    """Largest relative error over x from 0 to the relevant part of `reach`, 5 % to spare."""
+    reach = relevant_reach(p, reach)
     x = np.concatenate([[0.0], np.geomspace(min(1e-3, 1e-3 * reach), reach, 1001)])
     mixed = np.exp(-np.outer(x, nodes)) @ mixture_weights(p, nodes)
-    return 1.05 * float(np.abs(mixed * np.exp(np.minimum(p * np.log1p(x), 700.0)) - 1.0).max())
+    return 1.05 * float(np.abs(mixed * np.exp(p * np.log1p(x)) - 1.0).max())
 
 
 def head(window: Window, count: int) -> Window:
@@ -203,7 +204,7 @@ def kernel_values(kernel: Kernel | None) -> Floats | None:
     return values if (values > 0.0).all() else None
 
 
-def _decay_grid(window: Window, count: int) -> Floats:
+def decay_grid(window: Window, count: int) -> Floats:
     """Decays from a tenth of the mean rate to ten times the inverse of a short gap."""
     gaps = np.diff(window.times)
     gaps = gaps[gaps > 0.0]

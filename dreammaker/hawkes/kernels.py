@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dreammaker.hawkes.errors import HawkesError
-from dreammaker.hawkes.mixture import gamma_mixture
+from dreammaker.hawkes.mixture import gamma_mixture, relevant_reach
 
 Floats = NDArray[np.float64]
 # Fits stop short of 1 by this, so that what they return can be simulated and is stationary.
@@ -318,8 +318,9 @@ class PowerLawKernel(Kernel):
         Returns
         -------
         tuple of (SumExponentialKernel, float)
-            The sum and a bound of ``|sum - phi| / phi`` over lags 0 to `horizon`: the largest
-            value on a grid of 4 001 lags, and 5 % more for what lies between them.
+            The sum and a bound of ``|sum - phi| / phi`` over lags 0 to `horizon`, or to where phi
+            has fallen to 1e-30 of phi(0): the largest value on a grid of 4 001 lags, and 5 % more
+            for what lies between them.
 
         Raises
         ------
@@ -335,8 +336,9 @@ class PowerLawKernel(Kernel):
         alphas, betas = self.alpha * weights, self.beta * nodes
         if match_branching and self.alpha > 0.0:
             alphas = alphas * (self.branching_ratio / float((alphas / betas).sum()))
+        last = relevant_reach(self.p, self.beta * horizon) / self.beta
         lags = np.concatenate(
-            [[0.0], np.geomspace(min(1e-3 / self.beta, 1e-3 * horizon), horizon, ERROR_GRID - 1)])
+            [[0.0], np.geomspace(min(1e-3 / self.beta, 1e-3 * last), last, ERROR_GRID - 1)])
         kernel = SumExponentialKernel(alphas, betas)
         if self.alpha == 0.0:
             return kernel, 0.0

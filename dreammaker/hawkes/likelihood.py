@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dreammaker._ext import hawkes_likelihood, hawkes_mixture
 from dreammaker.hawkes.errors import HawkesError
-from dreammaker.hawkes.mixture import mixture_weights
+from dreammaker.hawkes.mixture import mixture_derivatives
 
 Floats = NDArray[np.float64]
 EMPTY = np.empty(0)
@@ -55,7 +55,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Compensator:
+class Compensator:
     """Integral of the excitation over the window and its derivatives in the kernel's parameters."""
 
     value: float
@@ -63,8 +63,9 @@ class _Compensator:
     hessian: Floats = field(default_factory=lambda: EMPTY)
 
 
-def _assemble(window: Window, mu: Floats, log_rates: float, gradient: Floats, curvature: Floats,
-              pieces: Floats, excited: _Compensator, full: bool) -> Evaluation:
+def assembled(window: Window, mu: Floats, log_rates: float, gradient: Floats, curvature: Floats,
+              pieces: Floats, excited: Compensator, full: bool) -> Evaluation:
+    """The log-likelihood from a kernel's sums over events and the integral of the excitation."""
     value = log_rates - float((mu * window.lengths).sum()) - excited.value
     if not full:
         return Evaluation(value)
@@ -94,16 +95,16 @@ def exponential(window: Window, mu: Floats, alpha: float, beta: float, full: boo
         window.times, window.duration, mu, window.splits, alpha, beta, 2 if full else 0)
     if not full:
         value = alpha / beta * (window.times.size - end[0])
-        return _assemble(window, mu, float(table[:, 0].sum()), EMPTY, EMPTY, EMPTY,
-                         _Compensator(value), False)
+        return assembled(window, mu, float(table[:, 0].sum()), EMPTY, EMPTY, EMPTY,
+                         Compensator(value), False)
     g, first, second = _decay_integrals(window.times.size, np.array(end)[:, None],
                                         np.array([beta]))[:, 0]
     _, _, a, b, c, _, _, _, aa, ab, bb = table.sum(axis=0)
     curvature = np.array([[-aa, -b + alpha * ab], [0.0, alpha * c - alpha**2 * bb]])
     pieces = np.stack([table[:, 1], table[:, 5], table[:, 6], -alpha * table[:, 7]], axis=1)
-    excited = _Compensator(alpha * g, np.array([g, alpha * first]),
+    excited = Compensator(alpha * g, np.array([g, alpha * first]),
                            np.array([[0.0, first], [first, alpha * second]]))
-    return _assemble(window, mu, float(table[:, 0].sum()), np.array([a, -alpha * b]), curvature,
+    return assembled(window, mu, float(table[:, 0].sum()), np.array([a, -alpha * b]), curvature,
                      pieces, excited, True)
 
 
@@ -113,49 +114,64 @@ def sum_exponential(window: Window, mu: Floats, alphas: Floats, betas: Floats, l
     log_rates, gradient, curvature, pieces, memory = hawkes_mixture.mixture_sums(
         window.times, window.duration, mu, window.splits, alphas, betas, left, fitted_decays,
         EMPTY, full)
-    g, first, second = _decay_integrals(window.times.size, memory, betas)
-    T = window.duration
+    excited = sum_compensator(window.times.size, memory, alphas, betas, left, window.duration, full)
+    size = gradient.size
+    excited = Compensator(excited.value, excited.gradient[:size], excited.hessian[:size, :size])
+    return assembled(window, mu, log_rates, gradient, curvature, pieces, excited, full)
+
+
+def sum_compensator(count: int, memory: Floats, alphas: Floats, betas: Floats, left: Floats,
+                    T: float, full: bool) -> Compensator:
+    """Integral over [0, T] of what `count` events, and what was left at 0, excite by a sum.
+
+    `memory` holds the sums over events of exp(-b u), u exp(-b u), u^2 exp(-b u) at T, shape (3, m);
+    derivatives are in alphas, then betas.
+    """
+    g, first, second = _decay_integrals(count, memory, betas)
     e = np.exp(-betas * T)
     # What was excited before time 0 and decays within the window.
     past = np.array([(1 - e) / betas, T * e / betas - (1 - e) / betas**2,
                      -T**2 * e / betas - 2 * T * e / betas**2 + 2 * (1 - e) / betas**3])
     value = float((alphas * g).sum() + (left * past[0]).sum())
-    excited = _Compensator(value)
-    if full:
-        m = alphas.size
-        hessian = np.zeros((2 * m, 2 * m))
-        hessian[:m, m:] = hessian[m:, :m] = np.diag(first)
-        hessian[m:, m:] = np.diag(alphas * second + left * past[2])
-        slope = np.concatenate([g, alphas * first + left * past[1]])
-        size = gradient.size
-        excited = _Compensator(value, slope[:size], hessian[:size, :size])
-    return _assemble(window, mu, log_rates, gradient, curvature, pieces, excited, full)
+    if not full:
+        return Compensator(value, EMPTY, np.empty((0, 0)))
+    m = alphas.size
+    hessian = np.zeros((2 * m, 2 * m))
+    hessian[:m, m:] = hessian[m:, :m] = np.diag(first)
+    hessian[m:, m:] = np.diag(alphas * second + left * past[2])
+    return Compensator(value, np.concatenate([g, alphas * first + left * past[1]]), hessian)
 
 
 def power_mixture(window: Window, mu: Floats, alpha: float, beta: float, p: float, nodes: Floats,
                   full: bool) -> Evaluation:
     """A power law as a gamma mixture over `nodes`: parameters alpha, beta, p. O(N m)."""
-    weights = mixture_weights(p, nodes)
-    logs = np.log(nodes)
-    centred = logs - (weights * logs).sum()
-    w1 = weights * centred
-    w2 = weights * (centred**2 - (weights * centred**2).sum())
+    weights = mixture_derivatives(p, nodes)
     log_rates, gradient, curvature, pieces, memory = hawkes_mixture.mixture_sums(
         window.times, window.duration, mu, window.splits,
-        np.concatenate([[alpha], weights, w1, w2]), beta * nodes, np.zeros(nodes.size), True,
+        np.concatenate([[alpha], weights.ravel()]), beta * nodes, np.zeros(nodes.size), True,
         nodes, full)
-    g, first, second = _decay_integrals(window.times.size, memory, beta * nodes)
-    value = float((weights * g).sum())
-    excited = _Compensator(alpha * value)
-    if full:
-        by_beta, by_p = float((weights * nodes * first).sum()), float((w1 * g).sum())
-        both = alpha * float((w1 * nodes * first).sum())
-        excited = _Compensator(
-            alpha * value, np.array([value, alpha * by_beta, alpha * by_p]),
-            np.array([[0.0, by_beta, by_p],
-                      [by_beta, alpha * float((weights * nodes**2 * second).sum()), both],
-                      [by_p, both, alpha * float((w2 * g).sum())]]))
-    return _assemble(window, mu, log_rates, gradient, curvature, pieces, excited, full)
+    excited = power_compensator(window.times.size, memory, alpha, beta, weights, nodes, full)
+    return assembled(window, mu, log_rates, gradient, curvature, pieces, excited, full)
+
+
+def power_compensator(count: int, memory: Floats, alpha: float, beta: float, weights: Floats,
+                      nodes: Floats, full: bool) -> Compensator:
+    """Integral over the window of what `count` events excite by a power law as a mixture.
+
+    `memory` as in `sum_compensator`, `weights` as `mixture_derivatives` gives them.
+    """
+    w0, w1, w2 = weights
+    g, first, second = _decay_integrals(count, memory, beta * nodes)
+    value = float((w0 * g).sum())
+    if not full:
+        return Compensator(alpha * value)
+    by_beta, by_p = float((w0 * nodes * first).sum()), float((w1 * g).sum())
+    both = alpha * float((w1 * nodes * first).sum())
+    return Compensator(
+        alpha * value, np.array([value, alpha * by_beta, alpha * by_p]),
+        np.array([[0.0, by_beta, by_p],
+                  [by_beta, alpha * float((w0 * nodes**2 * second).sum()), both],
+                  [by_p, both, alpha * float((w2 * g).sum())]]))
 
 
 def power_law(window: Window, mu: Floats, alpha: float, beta: float, p: float,
@@ -168,7 +184,7 @@ def power_law(window: Window, mu: Floats, alpha: float, beta: float, p: float,
     decayed = np.exp(-(p - 1.0) * v)
     h0, h1, h2 = _shrunk((p - 1.0) * v)
     k = v / beta * h0
-    excited = _Compensator(alpha * float(k.sum()))
+    excited = Compensator(alpha * float(k.sum()))
     if full:
         dv = u / (1.0 + beta * u)
         k_b = (decayed * dv - k) / beta
@@ -177,10 +193,10 @@ def power_law(window: Window, mu: Floats, alpha: float, beta: float, p: float,
         k_bp = (-k_p - v * decayed * dv) / beta
         k_pp = v**3 / beta * h2
         b, pp, bb, bp, both = (float(x.sum()) for x in (k_b, k_p, k_bb, k_bp, k_pp))
-        excited = _Compensator(
+        excited = Compensator(
             excited.value, np.array([float(k.sum()), alpha * b, alpha * pp]),
             np.array([[0.0, b, pp], [b, alpha * bb, alpha * bp], [pp, alpha * bp, alpha * both]]))
-    return _assemble(window, mu, log_rates, gradient, curvature, pieces, excited, full)
+    return assembled(window, mu, log_rates, gradient, curvature, pieces, excited, full)
 
 
 def _shrunk(x: Floats) -> tuple[Floats, Floats, Floats]:

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 SEARCH_LAGS = 301
+# Where the kernel has fallen to this part of its start, its relative error does not matter.
+NEGLIGIBLE = 1e-30
 
 
 def gamma_nodes(low: float, high: float, points: int) -> tuple[Floats, float]:
@@ -34,6 +36,20 @@ def mixture_weights(p: float, nodes: Floats) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
+def mixture_derivatives(p: float, nodes: Floats) -> Floats:
+    """`mixture_weights` with their first two derivatives in p, shape (3, m)."""
+    weights = mixture_weights(p, nodes)
+    logs = np.log(nodes)
+    centred = logs - (weights * logs).sum()
+    return np.array([weights, weights * centred,
+                     weights * (centred**2 - (weights * centred**2).sum())])
+
+
+def relevant_reach(p: float, reach: float) -> float:
+    """`reach`, or the smaller x at which (1 + x)^-p has fallen to 1e-30."""
+    return min(reach, float(np.expm1(min(-np.log(NEGLIGIBLE) / p, 700.0))))
+
+
 def gamma_mixture(p: float, reach: float, points: int) -> tuple[Floats, Floats]:
     """Nodes and weights of the smallest relative error over x from 0 to `reach`.
 
@@ -42,7 +58,7 @@ def gamma_mixture(p: float, reach: float, points: int) -> tuple[Floats, Floats]:
     p : float
         Exponent, above 0.
     reach : float
-        Largest x at which the mixture must hold, above 0.
+        Largest x at which the mixture must hold, above 0; beyond `relevant_reach` it need not.
     points : int
         Number of nodes, 2 or more.
 
@@ -50,6 +66,7 @@ def gamma_mixture(p: float, reach: float, points: int) -> tuple[Floats, Floats]:
     -------
     tuple of two arrays of float64, shape (points,)
     """
+    reach = relevant_reach(p, reach)
     x = np.concatenate([[0.0], np.geomspace(min(1e-3, 1e-3 * reach), reach, SEARCH_LAGS)])
     truth = np.exp(-p * np.log1p(x))
     best = (np.inf, np.empty(0), np.empty(0))

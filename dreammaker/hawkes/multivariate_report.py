@@ -39,7 +39,8 @@ def fitted_parameters(sample: Sample, fitted: Fitted, method: str, shared: bool,
         log_likelihood=fitted.value, branching_ratio=point.radius, standard_errors=errors,
         standard_error_note=note, iterations=fitted.iterations, converged=fitted.converged,
         message=fitted.message, event_count=len(sample.times), duration=sample.T, method=method,
-        initial_excitation=sample.left if sample.left.any() else 0.0, notes=tuple(notes))
+        initial_excitation=sample.left if sample.left.any() else 0.0, notes=tuple(notes),
+        fixed_decays=fixed)
 
 
 def _standard_errors(sample: Sample, fitted: Fitted, shared: bool,

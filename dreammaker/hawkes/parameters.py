@@ -31,9 +31,9 @@ class HawkesParameters:
         where `knots` is given.
     alpha, beta : float or array
         Weights and decay rates per second: numbers, shape (m,) for a sum of m exponentials, shape
-        (d, d) for d types (row = excited, column = source).
+        (d, d) for d types (row = excited, column = source), shape (d, d, m) for sums of d types.
     p : float or array, optional
-        Exponent of a power law.
+        Exponent of a power law, shape (d, d) for d types.
     log_likelihood : float
         At the estimates.
     branching_ratio : float
@@ -64,6 +64,8 @@ class HawkesParameters:
         0 where the kernel is exact.
     notes : tuple of str
         What a reader should know: equal times, a kernel that was approximated.
+    fixed_decays : bool
+        Whether `beta` was given and held, not estimated.
 
     Examples
     --------
@@ -92,6 +94,7 @@ class HawkesParameters:
     initial_excitation: Value = 0.0
     approximation_error: float = 0.0
     notes: tuple[str, ...] = ()
+    fixed_decays: bool = False
 
     @property
     def spectral_radius(self) -> float:
@@ -108,8 +111,12 @@ class HawkesParameters:
 
     @property
     def parameter_count(self) -> int:
-        """Numbers estimated, for information criteria; entries without standard error count too."""
-        return sum(int(np.size(value)) for value in self.estimates.values())
+        """Numbers estimated, for information criteria; decays that were held are not among them.
+
+        Entries without standard error count too: an estimate at a bound is an estimate.
+        """
+        return sum(int(np.size(value)) for name, value in self.estimates.items()
+                   if not (self.fixed_decays and name == "beta"))
 
     @property
     def kernel(self) -> Kernel:

@@ -98,11 +98,15 @@ class Problem:
 
 
 def smallest_gap(window: Window) -> float:
-    """Shortest time between two events that do not coincide; T where there is none."""
-    return min(gaps(window.times)[0], window.duration)
+    """Shortest time between two events that do not coincide; T where there is none.
+
+    Not below the last digit of T: two times near T cannot be closer.
+    """
+    shortest = min(gaps(window.times)[0], window.duration)
+    return max(shortest, float(np.finfo(np.float64).eps) * window.duration)
 
 
-def _bounds(window: Window, kernel: Callable[[float, float], list[tuple[float, float]]]
+def bounds(window: Window, kernel: Callable[[float, float], list[tuple[float, float]]]
             ) -> tuple[Floats, Floats]:
     """Bounds of the coordinates; `kernel` makes its own of T and the smallest gap."""
     gap = smallest_gap(window)
@@ -112,11 +116,13 @@ def _bounds(window: Window, kernel: Callable[[float, float], list[tuple[float, f
     return low, high
 
 
-def _jump(T: float, gap: float) -> tuple[float, float]:
+def jump(T: float, gap: float) -> tuple[float, float]:
+    """Bounds of a jump of the intensity."""
     return LEAST_EXPECTED / T, MOST_DECAY**2 / gap
 
 
-def _decay(T: float, gap: float) -> tuple[float, float]:
+def decay(T: float, gap: float) -> tuple[float, float]:
+    """Bounds of a decay rate."""
     return LEAST_DECAY / T, MOST_DECAY / gap
 
 
@@ -128,7 +134,7 @@ def exponential_problem(window: Window) -> Problem:
     j = window.pieces
     form = np.zeros((1, j + 2))
     form[0, j:] = 1.0, -1.0
-    low, high = _bounds(window, lambda T, gap: [_jump(T, gap), _decay(T, gap)])
+    low, high = bounds(window, lambda T, gap: [jump(T, gap), decay(T, gap)])
     return Problem(window, "exponential", raw, (("alpha", 1), ("beta", 1)), np.zeros(j + 2), form,
                    np.zeros(1), low, high)
 
@@ -154,8 +160,8 @@ def sum_problem(window: Window, left: Floats, fixed: Floats | None = None,
         groups += (("beta", m),)
     else:
         offsets = -np.log(fixed)
-    low, high = _bounds(
-        window, lambda T, gap: [_jump(T, gap)] * m + [_decay(T, gap)] * (free - m))
+    low, high = bounds(
+        window, lambda T, gap: [jump(T, gap)] * m + [decay(T, gap)] * (free - m))
     return Problem(window, name, raw, groups, np.zeros(j + free), forms, offsets, low, high)
 
 
@@ -171,7 +177,7 @@ def power_problem(window: Window, nodes: Floats | None) -> Problem:
     shift, form = np.zeros(j + 3), np.zeros((1, j + 3))
     shift[-1] = 1.0
     form[0, j:] = 1.0, -1.0, -1.0
-    low, high = _bounds(
-        window, lambda T, gap: [_jump(T, gap), _decay(T, gap), (LEAST_EXCESS, MOST_EXCESS)])
+    low, high = bounds(
+        window, lambda T, gap: [jump(T, gap), decay(T, gap), (LEAST_EXCESS, MOST_EXCESS)])
     return Problem(window, "power_law", raw, (("alpha", 1), ("beta", 1), ("p", 1)), shift, form,
                    np.zeros(1), low, high)

@@ -8,7 +8,7 @@ zero), marks that change the size of a jump, and anything before time 0 except w
 ``initial_excitation`` says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -295,6 +295,45 @@ def simulate_multivariate(
         target.astype(np.int32), np.ascontiguousarray(jump), excitation.copy(),
         np.empty(len(groups)), np.empty(d), seed_from(rng))
     return _drawn_marked(sampler, max_events, end * float(mean.sum()))
+
+
+def simulate_terms(
+        mu: Floats, pairs: Sequence[Sequence[tuple[Floats, Floats]]], T: float,
+        rng: np.random.Generator, *, knots: ArrayLike | None = None,
+        max_events: int = MAX_EVENTS) -> tuple[Floats, Marks]:
+    """Thinning of d types that excite each other by sums of exponentials.
+
+    Parameters
+    ----------
+    mu : ndarray of float64, shape (K, d)
+        Base rates of each segment, 0 or more.
+    pairs : d sequences of d pairs of arrays
+        Weights and decays of how column j excites row i; the process must be stable.
+    T, rng, knots, max_events
+        As of `simulate_sum_exponential`.
+
+    Returns
+    -------
+    times, marks
+        As of `simulate_multivariate`.
+    """
+    d, end = len(pairs), not_negative("T", T)
+    edges = segments(mu[:, 0], knots, end)[1]
+    base = np.ascontiguousarray(mu[:edges.size - 1])
+    weights = [[np.asarray(weights) for weights, _ in row] for row in pairs]
+    sizes = [part.size for row in weights for part in row]
+    decays = np.concatenate([decays for row in pairs for _, decays in row])
+    source = np.repeat(np.tile(np.arange(d), d), sizes)
+    jump = np.where(source[None, :] == np.arange(d)[:, None],
+                    np.concatenate([part for row in weights for part in row]), 0.0)
+    growth = np.array([[float((a / b).sum()) for a, b in row] for row in pairs])
+    mean = np.linalg.solve(np.eye(d) - growth, base.T @ np.diff(edges))
+    groups, group = np.unique(decays, return_inverse=True)
+    sampler = ThinningSampler(
+        edges, base, groups, group.ravel().astype(np.int32),
+        np.repeat(np.arange(d * d, dtype=np.int32) // d, sizes), jump, np.zeros(decays.size),
+        np.empty(groups.size), np.empty(d), seed_from(rng))
+    return _drawn_marked(sampler, max_events, float(mean.sum()))
 
 
 def check_stable(ratio: float) -> None:

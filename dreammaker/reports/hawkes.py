@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dreammaker.hawkes import GoodnessOfFit, HawkesParameters, MultivariateHawkes, UnivariateHawkes
+from dreammaker.hawkes import GoodnessOfFit, HawkesParameters, UnivariateHawkes
+from dreammaker.hawkes.diagnostics import Model
 from dreammaker.reports.page import Section, page, table
 
 Floats = NDArray[np.float64]
@@ -16,7 +17,7 @@ BINS, SAMPLES_A_BIN = 240, 6
 ZOOM_EVENTS, ZOOM_POINTS = 150, 1500
 
 
-def hawkes_page(title: str, model: UnivariateHawkes | MultivariateHawkes,
+def hawkes_page(title: str, model: Model,
                 parameters: HawkesParameters | None, report: GoodnessOfFit,
                 events: Sequence[Floats], T: float, notes: Sequence[str] = ()) -> str:
     """A self-contained page about one model on one set of events.
@@ -24,7 +25,7 @@ def hawkes_page(title: str, model: UnivariateHawkes | MultivariateHawkes,
     Parameters
     ----------
     title : str
-    model : UnivariateHawkes or MultivariateHawkes
+    model : UnivariateHawkes, MultivariateHawkes or MultivariateKernelHawkes
     parameters : HawkesParameters, optional
         Of the fit, where there was one.
     report : GoodnessOfFit
@@ -65,7 +66,7 @@ def _estimates(fit: HawkesParameters, names: Sequence[str]) -> str:
             ("method", html.escape(f"{fit.method}, {fit.iterations} iterations")),
             ("log-likelihood", f"{fit.log_likelihood:,.3f}"),
             ("events, seconds", f"{fit.event_count:,} in {fit.duration:,.1f}"),
-            ("spectral radius" if np.ndim(fit.alpha) == 2 else "branching ratio",
+            ("spectral radius" if np.ndim(fit.alpha) >= 2 else "branching ratio",
              _with_error(fit.branching_ratio, fit.standard_errors.get("branching_ratio")))]
     for name, value in fit.estimates.items():
         error = fit.standard_errors.get(name)
@@ -80,8 +81,11 @@ def _estimates(fit: HawkesParameters, names: Sequence[str]) -> str:
 
 
 def _label(name: str, index: tuple[int, ...], names: Sequence[str]) -> str:
-    if len(index) == 2:
-        return f"{name}, {names[index[0]]} excited by {names[index[1]]}"
+    if name == "mu" and len(index) == 2:
+        return f"mu, {names[index[0]]}, piece {index[1] + 1}"
+    if len(index) >= 2:
+        term = f" {index[2] + 1}" if len(index) == 3 else ""
+        return f"{name}{term}, {names[index[0]]} excited by {names[index[1]]}"
     if len(index) == 1:
         return f"{name}, {names[index[0]]}" if len(names) > index[0] and len(names) > 1 else (
             f"{name} {index[0] + 1}")
@@ -94,14 +98,14 @@ def _with_error(value: ArrayLike, error: object) -> str:
     return f"{number:.5g}" + (f" &plusmn; {spread:.2g}" if np.isfinite(spread) else "")
 
 
-def _rates(model: UnivariateHawkes | MultivariateHawkes, events: Sequence[Floats],
+def _rates(model: Model, events: Sequence[Floats],
            at: Floats) -> Floats:
-    if isinstance(model, MultivariateHawkes):
-        return model.intensity(at, list(events))
-    return np.asarray(model.intensity(at, events[0]))[:, None]
+    if isinstance(model, UnivariateHawkes):
+        return np.asarray(model.intensity(at, events[0]))[:, None]
+    return model.intensity(at, list(events))
 
 
-def _whole(model: UnivariateHawkes | MultivariateHawkes, events: Sequence[Floats], T: float,
+def _whole(model: Model, events: Sequence[Floats], T: float,
            names: Sequence[str], *, first: bool) -> str:
     from plotly.graph_objects import Figure
 
@@ -121,7 +125,7 @@ def _whole(model: UnivariateHawkes | MultivariateHawkes, events: Sequence[Floats
     return _html(figure, f"seconds, in {BINS} bins", "per second", first=first)
 
 
-def _zoom(model: UnivariateHawkes | MultivariateHawkes, events: Sequence[Floats], T: float,
+def _zoom(model: Model, events: Sequence[Floats], T: float,
           names: Sequence[str]) -> str:
     from plotly.graph_objects import Figure
 
@@ -193,7 +197,7 @@ def parameter_table(fit: HawkesParameters,
         for index in np.ndindex(array.shape):
             rows.append((_label(name, index, names), f"{array[index]:.6g}",
                          f"{errors[index]:.2g}" if np.isfinite(errors[index]) else "-"))
-    ratio = "spectral radius" if np.ndim(fit.alpha) == 2 else "branching ratio"
+    ratio = "spectral radius" if np.ndim(fit.alpha) >= 2 else "branching ratio"
     error = fit.standard_errors.get("branching_ratio")
     shown = float(np.asarray(error)) if error is not None else np.nan
     rows.append((ratio, f"{fit.branching_ratio:.6g}", f"{shown:.2g}" if np.isfinite(shown)

@@ -13,12 +13,8 @@ from dreammaker.app.console import print_table
 from dreammaker.domain.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from dreammaker.hawkes import (
-        GoodnessOfFit,
-        HawkesParameters,
-        MultivariateHawkes,
-        UnivariateHawkes,
-    )
+    from dreammaker.hawkes import GoodnessOfFit, HawkesParameters
+    from dreammaker.hawkes.diagnostics import Model
 
 HELP = """Simulate, fit and diagnose Hawkes processes: on event files and on imported days.
 
@@ -36,8 +32,8 @@ FIT = """Fit a Hawkes process to an event file or to the order flow of an import
 
 Example: dreammaker hawkes fit WINZ26 2026-11-20 --root data --kinds buy,sell --out fit.json
 
-Several types are fitted together unless --one names one of them; kernels other than the
-exponential are of one type.
+Several types are fitted together unless --one names one of them. With --pieces the base rate
+may change at the ends of that many equal parts of the time.
 """
 DIAGNOSE = """Test a fit on events: residuals, KS and Ljung-Box tests, a page with the plots.
 
@@ -84,17 +80,17 @@ def simulate(
     """Draw events and write them."""
     import numpy as np
 
-    from dreammaker.hawkes import MultivariateHawkes
+    from dreammaker.hawkes import UnivariateHawkes
     from dreammaker.hawkes.files import check_suffix, write_events
 
     check_suffix(out)
     model = _model(mu, alpha, beta, p, parameters)
     rng = np.random.default_rng(_seed(seed))
     with _working("simulating", not as_json):
-        if isinstance(model, MultivariateHawkes):
-            events = model.simulate(seconds, rng)
-        else:
+        if isinstance(model, UnivariateHawkes):
             events = [model.simulate(seconds, rng, method=method)]
+        else:
+            events = model.simulate(seconds, rng)
     times = np.concatenate(events)
     marks = np.repeat(np.arange(len(events)), [len(part) for part in events])
     order = np.argsort(times, kind="stable")
@@ -123,6 +119,8 @@ def fit(
         components: Annotated[int, typer.Option(help="Terms of a sum of exponentials.")] = 2,
         shared_decay: Annotated[bool, typer.Option(
             help="Several types: one decay for all pairs, or one for each.")] = True,
+        pieces: Annotated[int, typer.Option(
+            help="Parts of equal length, each with its own base rate.")] = 1,
         method: Annotated[str, typer.Option(help="mle or em.")] = "mle",
         out: Annotated[Path | None, typer.Option(help="Write the parameters as JSON.")] = None,
         page: Page = None,
@@ -130,25 +128,13 @@ def fit(
         as_json: AsJson = False,
 ) -> None:
     """Fit and print estimates, standard errors and what the residuals say."""
-    import numpy as np
-
-    from dreammaker.hawkes import MultivariateHawkes, UnivariateHawkes, save_parameters
+    from dreammaker.hawkes import save_parameters
 
     flow = _read(source, day, root, kinds, one, ties, seconds, seed)
-    model: MultivariateHawkes | UnivariateHawkes
-    d = len(flow.events)
-    if d > 1:
-        if kernel != "exponential":
-            raise ConfigError(f"several types are fitted with exponential kernels, not {kernel}; "
-                              "name one of them with --one")
-        rates = np.array([max(len(part), 1) for part in flow.events]) / flow.seconds
-        beta = 2.0 * float(rates.mean())
-        model = MultivariateHawkes(0.5 * rates, np.full((d, d), 0.5 * beta / d),
-                                   beta if shared_decay else np.full((d, d), beta))
-    else:
-        model = UnivariateHawkes(kernel, components=components)
+    model = _unfitted(flow, kernel, components, shared_decay, pieces)
     with _working("fitting", not as_json):
-        fitted = model.fit(flow.events if d > 1 else flow.events[0], flow.seconds, method)
+        fitted = model.fit(flow.events if len(flow.events) > 1 else flow.events[0], flow.seconds,
+                           method)
     if out is not None:
         save_parameters(fitted, out)
     _report(flow, fitted, True, page, as_json)
@@ -174,7 +160,7 @@ def diagnose(
 
     fitted = load_parameters(parameters)
     flow = _read(source, day, root, kinds, one, ties, seconds, seed)
-    types = len(np.atleast_1d(fitted.mu)) if np.ndim(fitted.alpha) == 2 else 1
+    types = len(np.atleast_1d(fitted.mu)) if np.ndim(fitted.alpha) >= 2 else 1
     if types != len(flow.events):
         raise InputError(f"these parameters are of {types} types, the events of "
                          f"{len(flow.events)}", file=parameters)
@@ -267,8 +253,37 @@ def _report(flow: _Flow, fitted: "HawkesParameters", fitted_here: bool | None,
         print(f"Written to {page}")
 
 
+def _unfitted(flow: _Flow, kernel: str, components: int, shared_decay: bool,
+              pieces: int) -> "Model":
+    """The model that `fit` was asked for, without parameters or with those of a start."""
+    import numpy as np
+
+    from dreammaker.hawkes import (
+        MultivariateHawkes,
+        MultivariateKernelHawkes,
+        PiecewiseConstantBaseline,
+        UnivariateHawkes,
+    )
+    from dreammaker.hawkes.events import check_duration
+
+    if not 1 <= pieces <= 1000:
+        raise ConfigError(f"--pieces must be 1 to 1000, was {pieces}")
+    check_duration(flow.seconds)
+    knots = None if pieces == 1 else np.linspace(0.0, flow.seconds, pieces + 1)
+    d = len(flow.events)
+    if d == 1:
+        return UnivariateHawkes(kernel, components=components, baseline=None if knots is None
+                                else PiecewiseConstantBaseline(knots))
+    if kernel != "exponential" or knots is not None:
+        return MultivariateKernelHawkes(kernel, knots=knots, components=components)
+    rates = np.array([max(len(part), 1) for part in flow.events]) / flow.seconds
+    beta = 2.0 * float(rates.mean())
+    return MultivariateHawkes(0.5 * rates, np.full((d, d), 0.5 * beta / d),
+                              beta if shared_decay else np.full((d, d), beta))
+
+
 def _model(mu: str | None, alpha: str | None, beta: str | None, p: float | None,
-           parameters: Path | None) -> "MultivariateHawkes | UnivariateHawkes":
+           parameters: Path | None) -> "Model":
     import numpy as np
 
     from dreammaker.hawkes import (
