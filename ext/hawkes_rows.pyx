@@ -67,7 +67,7 @@ def row_sums(const double[::1] times, const int32_t[::1] marks, double duration,
         (pieces, 2 + q): sums of 1/lambda, 1/lambda^2, first/lambda^2; and the memory at
         `duration`, shape (d, 3, m).
     """
-    cdef int64_t d = rates.shape[0], m = rates.shape[1], n = times.shape[0], j, k, piece
+    cdef int64_t d = rates.shape[0], m = rates.shape[1], j, k, piece
     cdef bint power = nodes.shape[1] > 0
     cdef int64_t r = 3 if power else 2 * m
     cdef int64_t q = d * r

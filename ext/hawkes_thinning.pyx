@@ -6,7 +6,12 @@ was drawn and a caller can look around between two buffers. Their faces in
 """
 from libc.stdint cimport int32_t, int64_t
 
-from dreammaker._ext.hawkes_likelihood cimport dm_exp_block, dm_log_block, dm_simd_available
+from dreammaker._ext.hawkes_likelihood cimport (
+    dm_disorder,
+    dm_exp_block,
+    dm_log_block,
+    dm_simd_available,
+)
 from dreammaker._ext.mathx cimport dm_exp, dm_log
 from dreammaker._ext.rng cimport rng_seed, rng_t, rng_uniform
 from dreammaker._ext.ziggurat cimport ziggurat_exponential, ziggurat_init, ziggurat_t
@@ -249,17 +254,21 @@ cdef class ExactSampler:
     def fill(self, double[::1] times):
         """As `ThinningSampler.fill`."""
         cdef Py_ssize_t written = 0, count, i, capacity = times.shape[0]
-        cdef double slowness = 1.0 / self.beta, last = self.last, t
+        cdef double slowness = 1.0 / self.beta, last = self.last
         with nogil:
             while written < capacity and not self.finished:
                 count = min(capacity - written, <Py_ssize_t>BATCH)
                 count = self._events(&times[written], count)
                 dm_log_block(self.ratios, count, self.level)
-                for i in range(written, written + count):
-                    # Rounding must not turn time back.
-                    t = times[i] + slowness * self.ratios[i - written]
-                    last = t if t > last else last
-                    times[i] = last
+                for i in range(count):
+                    times[written + i] = times[written + i] + slowness * self.ratios[i]
+                # Rounding must not turn time back, which it does once in millions of events.
+                if count and (times[written] < last
+                              or dm_disorder(&times[written], count, self.level)):
+                    for i in range(written, written + count):
+                        last = times[i] if times[i] > last else last
+                        times[i] = last
+                last = times[written + count - 1] if count else last
                 written += count
         self.last = last
         return written

@@ -19,7 +19,9 @@ from dreammaker.hawkes.mixture import mixture_weights
 
 Floats = NDArray[np.float64]
 FLOOR = 1e-300
-BISECTIONS = 200
+BISECTIONS = 64
+# What a step cut short at a bound may lose where the parameters count as standing still.
+STANDSTILL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,10 @@ def run(sweep: Callable[[Floats, bool], tuple[float, Floats, bool]], start: Floa
             _, first, _ = sweep(x, True)
             first_value, second, first_bound = sweep(first, False)
             sweeps += 2
+            if first_value < value - _noise(value):
+                # Only a bound that cuts a step short leaves it lower: there is no way on.
+                close = value - first_value < STANDSTILL * (1.0 + abs(value))
+                return Course(x, tuple(history), sweeps, close, bound)
         history.append(first_value)
         trial = np.clip(_extrapolated(x, first, second), lower, upper)
         if not allowed(trial):

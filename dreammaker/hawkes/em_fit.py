@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 SweepMap = Callable[[Floats, bool], tuple[float, Floats, bool]]
 # Fewer events than the whole, swept first: they lead near the optimum at a fraction of the cost.
 WARM_EVENTS = 16_384
+# Jumps that stand at their lower bounds do not give way, so that others have to more than once.
+HOLDS = 50
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def em_exponentials(window: Window, kernel: Floats, left: Floats, fixed: Floats 
                 least, most = np.exp(problem.lower[j + m:]), np.exp(problem.upper[j + m:])
                 decays = np.clip(done.betas, least, most)
                 parts = [done.mu, done.alphas / done.betas * decays, decays]
-            return done.log_likelihood, problem.to_x(np.concatenate(parts)), done.bound
+            x, bound = _held(problem, problem.to_x(np.concatenate(parts)))
+            return done.log_likelihood, x, done.bound or bound
 
         return problem, run(sweep, problem.to_x(start), _stable(problem), lower=problem.lower,
                             upper=problem.upper, tolerance=tolerance, max_sweeps=max_sweeps)
@@ -94,6 +97,24 @@ def _stable(problem: Problem) -> Callable[[Floats], bool]:
     return lambda x: problem.branching(x).value <= MAX_BRANCHING
 
 
+def _held(problem: Problem, x: Floats) -> tuple[Floats, bool]:
+    """Coordinates with the jumps lowered until the process is stable, and whether they were.
+
+    The M-step is stable; a jump or decay that its bound moved may not be.
+    """
+    bound = False
+    begin = problem.window.pieces
+    end = begin + problem.groups[0][1]
+    for _ in range(HOLDS):
+        ratio = problem.branching(x).value
+        if ratio <= MAX_BRANCHING:
+            break
+        bound, x = True, x.copy()
+        x[begin:end] += np.log(MAX_BRANCHING * (1.0 - 1e-9) / ratio)
+        x = np.maximum(x, problem.lower)
+    return x, bound
+
+
 def _power_map(problem: Problem, nodes: Floats) -> SweepMap:
     window = problem.window
     j = window.pieces
@@ -103,6 +124,8 @@ def _power_map(problem: Problem, nodes: Floats) -> SweepMap:
         value, mu, alpha, beta, p, bound = power_sweep(
             window, raw[:j].copy(), float(raw[j]), float(raw[j + 1]), float(raw[j + 2]), nodes)
         kept = float(np.clip(beta, np.exp(problem.lower[j + 1]), np.exp(problem.upper[j + 1])))
-        return value, problem.to_x(np.concatenate([mu, [alpha * kept / beta, kept, p]])), bound
+        x, held = _held(problem, problem.to_x(
+            np.concatenate([mu, [alpha * kept / beta, kept, p]])))
+        return value, x, bound or held
 
     return sweep

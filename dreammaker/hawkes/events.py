@@ -7,6 +7,7 @@ from dreammaker._ext.hawkes_likelihood import gaps, in_order
 from dreammaker.hawkes.errors import HawkesError
 
 Floats = NDArray[np.float64]
+SHORTEST, LONGEST = 1e-30, 1e30     # observations, seconds
 
 
 def check_duration(T: float) -> float:
@@ -15,11 +16,18 @@ def check_duration(T: float) -> float:
     Raises
     ------
     HawkesError
-        If it is not a finite number above 0.
+        If it is not a number of seconds from 1e-30 to 1e30 (beyond that, squares of rates leave
+        the range of a double).
     """
-    duration = float(T)
+    try:
+        duration = float(T)
+    except (TypeError, ValueError):
+        raise HawkesError(f"T must be a number of seconds, was {T!r}") from None
     if not np.isfinite(duration) or duration <= 0.0:
         raise HawkesError(f"T must be a finite number of seconds above 0, was {T!r}")
+    if not SHORTEST <= duration <= LONGEST:
+        raise HawkesError(f"T must be {SHORTEST:g} to {LONGEST:g} s, was {T!r}: count time in "
+                          "another unit")
     return duration
 
 
@@ -102,8 +110,7 @@ def resolve_ties(events: ArrayLike, method: str, *, resolution: float | None = N
     >>> resolve_ties([1.0, 1.0, 2.0], "merge").tolist()
     [1.0, 2.0]
     """
-    raw = np.asarray(events, np.float64)
-    times, _ = check_events(raw, max(float(raw[-1]), 1.0) if raw.size else 1.0)
+    times, _ = check_events(events, LONGEST)
     if method == "merge":
         return np.unique(times)
     if method != "spread":

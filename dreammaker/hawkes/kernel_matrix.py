@@ -10,6 +10,7 @@ from dreammaker.hawkes import rows
 from dreammaker.hawkes.baseline import ConstantBaseline, PiecewiseConstantBaseline
 from dreammaker.hawkes.checks import finite, spectral_radius
 from dreammaker.hawkes.errors import HawkesError
+from dreammaker.hawkes.events import check_duration
 from dreammaker.hawkes.excitation import excitation_at, excitation_integral_at, terms
 from dreammaker.hawkes.fitting import mixture_nodes
 from dreammaker.hawkes.kernels import (
@@ -144,7 +145,7 @@ class MultivariateKernelHawkes:
 
     def compensator(self, events: Events, T: float) -> Floats:
         """Integrals of the intensities over [0, T], shape (d,)."""
-        parts = self._parts(events, T)
+        parts = self._parts(events, check_duration(T))
         return np.array([self._integral(i, parts, np.array([float(T)]))[0]
                          for i in range(self.d)])
 
@@ -172,7 +173,7 @@ class MultivariateKernelHawkes:
         list of d ndarrays of float64
             The first counts from time 0; what follows the last event is cut off.
         """
-        parts = self._parts(events, T)
+        parts = self._parts(events, check_duration(T))
         return [np.diff(self._integral(i, parts, part), prepend=0.0)
                 for i, part in enumerate(parts)]
 
@@ -187,7 +188,7 @@ class MultivariateKernelHawkes:
         HawkesError
             If T or `rng` is no length or generator, or `max_events` is reached.
         """
-        kernels = self._known()
+        kernels, T = self._known(), check_duration(T)
         pairs = [[_exponentials(kernel, T) for kernel in row] for row in kernels]
         assert self.mu is not None
         times, marks = simulate_terms(self.mu.reshape(self.d, -1).T, pairs, T, rng,
@@ -228,7 +229,7 @@ class MultivariateKernelHawkes:
             raise HawkesError(f'method must be "mle" for kernels of each pair, was {method!r}')
         if max_iterations < 1:
             raise HawkesError(f"max_iterations must be 1 or more, was {max_iterations}")
-        times, marks = arrange(events, T, None if self.kernels is None else self.d)
+        times, marks = arrange(events, check_duration(T), None if self.kernels is None else self.d)
         d = self.d if self.kernels is not None else _count(events, marks)
         fitted = fit_rows(times, marks, float(T), d, self.kernel_name, self.knots, self.kernels,
                           self.components, max_iterations)
@@ -263,7 +264,7 @@ class MultivariateKernelHawkes:
 
     def _rows(self, events: Events, T: float, *, full: bool) -> list[Evaluation]:
         kernels = self._known()
-        times, marks = arrange(events, T, self.d)
+        times, marks = arrange(events, check_duration(T), self.d)
         found = []
         for i, base in enumerate(self._bases()):
             window = rows.RowWindow.cut(times, marks, float(T), self.knots, i, self.d)
@@ -351,7 +352,7 @@ def _exponentials(kernel: Kernel, T: float) -> tuple[Floats, Floats]:
         return terms(kernel)
     from dreammaker.hawkes.mixture import mixture_weights
 
-    nodes = mixture_nodes(kernel.p, kernel.beta * max(float(T), 1e-300))[0]
+    nodes = mixture_nodes(kernel.p, kernel.beta * T)[0]
     return kernel.alpha * mixture_weights(kernel.p, nodes), kernel.beta * nodes
 
 

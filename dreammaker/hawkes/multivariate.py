@@ -10,6 +10,7 @@ from dreammaker._ext import hawkes_branching as branching
 from dreammaker._ext import hawkes_multivariate as kernel
 from dreammaker.hawkes.checks import finite, spectral_radius, square
 from dreammaker.hawkes.errors import HawkesError
+from dreammaker.hawkes.events import check_duration
 from dreammaker.hawkes.kernels import require_stable
 from dreammaker.hawkes.parameters import HawkesParameters
 from dreammaker.hawkes.simulation import MAX_EVENTS, simulate_multivariate
@@ -137,7 +138,7 @@ class MultivariateHawkes:
 
     def compensator(self, events: Events, T: float) -> Floats:
         """Integrals of the intensities over [0, T], shape (d,)."""
-        times, marks = arrange(events, T, self.d)
+        times, marks = arrange(events, check_duration(T), self.d)
         counts = np.bincount(marks, minlength=self.d).astype(np.float64)
         work = np.empty(self.d), np.empty((self.d, self.d)), np.empty((self.d, self.d))
         alive, aged = np.empty((self.d, self.d)), np.empty((self.d, self.d))
@@ -183,7 +184,7 @@ class MultivariateHawkes:
             One value an event of the type; the first counts from time 0. What passes between the
             last event and T is cut off and not used.
         """
-        times, marks = arrange(events, T, self.d)
+        times, marks = arrange(events, check_duration(T), self.d)
         out = np.empty(len(times))
         branching.residuals(times, marks, self.mu, self.alpha, self.beta, self.initial_excitation,
                          out)
@@ -203,7 +204,7 @@ class MultivariateHawkes:
         -------
         ndarray of float64, shape (d, d)
         """
-        times, marks = arrange(events, T, self.d)
+        times, marks = arrange(events, check_duration(T), self.d)
         work = np.empty(self.d), np.empty((self.d, self.d)), np.empty((self.d, self.d))
         alive, aged = np.empty((self.d, self.d)), np.empty((self.d, self.d))
         branching.em_sweep(times, marks, T, self.mu, self.alpha, self.beta, *work, alive, aged)
@@ -244,7 +245,7 @@ class MultivariateHawkes:
 
     def _derivatives(self, events: Events, T: float,
                      order: int) -> tuple[float, dict[str, Any]]:
-        times, marks = arrange(events, T, self.d)
+        times, marks = arrange(events, check_duration(T), self.d)
         counts = np.bincount(marks, minlength=self.d).astype(np.float64)
         d = self.d
         if self.shared_decay:
@@ -284,8 +285,8 @@ def arrange(events: Events, T: float | None, d: int | None = None) -> tuple[Floa
         If times are not sorted, not finite, before 0 or after T, marks or counts do not fit, or T
         is not above 0.
     """
-    if T is not None and not 0.0 < T < np.inf:
-        raise HawkesError(f"T must be finite and above 0, was {T!r}")
+    if T is not None:
+        T = check_duration(T)
     if isinstance(events, tuple) and len(events) == 2 and _is_marks(events[1]):
         times = _checked("times", events[0], T)
         marks = np.asarray(events[1])

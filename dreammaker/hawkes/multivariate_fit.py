@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dreammaker._ext import hawkes_multivariate as kernel
 from dreammaker.hawkes.errors import HawkesError
+from dreammaker.hawkes.events import check_duration
 from dreammaker.hawkes.kernels import MAX_BRANCHING
 from dreammaker.hawkes.likelihood import Evaluation
 from dreammaker.hawkes.multivariate import Events, MultivariateHawkes, arrange
@@ -42,7 +43,7 @@ def fit_model(model: MultivariateHawkes, events: Events, T: float, method: str,
 
     if method not in ("mle", "em"):
         raise HawkesError(f"method must be 'mle' or 'em', was {method!r}")
-    times, marks = arrange(events, T, model.d)
+    times, marks = arrange(events, check_duration(T), model.d)
     counts = np.bincount(marks, minlength=model.d)
     if counts.min() == 0:
         raise HawkesError(f"component {int(counts.argmin())} has no events: its base rate cannot "

@@ -106,10 +106,14 @@ def _newton_step(here: Evaluation, free: NDArray[np.bool_], longest: Floats | fl
     matrix, scale = _unit_diagonal(-here.hessian[np.ix_(free, free)])
     if not np.isfinite(matrix).all():
         return np.full(here.gradient.size, np.nan)
-    values, vectors = np.linalg.eigh(matrix)
-    floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
-    curvature = np.maximum(np.abs(values), floor)
-    step[free] = scale * (vectors @ ((vectors.T @ (scale * here.gradient[free])) / curvature))
+    slope = scale * here.gradient[free]
+    try:
+        factor = np.linalg.cholesky(matrix)
+        step[free] = scale * np.linalg.solve(factor.T, np.linalg.solve(factor, slope))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        floor = 1e-10 * max(float(np.abs(values).max()), 1e-300)
+        step[free] = scale * (vectors @ ((vectors.T @ slope) / np.maximum(np.abs(values), floor)))
     furthest = float((np.abs(step) / longest).max())
     return step / max(furthest, 1.0)
 

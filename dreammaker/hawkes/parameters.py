@@ -152,16 +152,27 @@ class HawkesParameters:
         Raises
         ------
         HawkesError
-            If a key is missing or unknown.
+            If a key is missing or unknown, or a value is not a number where one is needed.
         """
-        read = {name: _value(value) for name, value in values.items()
-                if name not in ("standard_errors", "notes")}
+        if not isinstance(values, Mapping):
+            raise HawkesError("not the parameters of a Hawkes fit: must be an object of names and "
+                              f"values, was {type(values).__name__}")
         errors = values.get("standard_errors", {})
         try:
-            return cls(**read, notes=tuple(values.get("notes", ())),
-                       standard_errors={name: _value(value) for name, value in errors.items()})
-        except TypeError as error:
+            read = {name: _value(value) for name, value in values.items()
+                    if name not in ("standard_errors", "notes")}
+            fit = cls(**read, notes=tuple(values.get("notes", ())),
+                      standard_errors={name: _value(value) for name, value in errors.items()})
+            numbers = [*fit.estimates.values(), fit.log_likelihood, fit.branching_ratio,
+                       fit.duration, fit.initial_excitation,
+                       0.0 if fit.knots is None else fit.knots]
+            finite = all(np.isfinite(np.asarray(value, np.float64)).all() for value in numbers)
+        except (TypeError, ValueError, AttributeError) as error:
             raise HawkesError(f"not the parameters of a Hawkes fit: {error}") from None
+        if not finite:
+            raise HawkesError("not the parameters of a Hawkes fit: estimates, log_likelihood, "
+                              "branching_ratio and duration must be finite numbers")
+        return fit
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from dreammaker.hawkes import likelihood
 from dreammaker.hawkes.baseline import ConstantBaseline, PiecewiseConstantBaseline
 from dreammaker.hawkes.errors import HawkesError
 from dreammaker.hawkes.estimation import estimate
-from dreammaker.hawkes.events import check_duration, check_events
+from dreammaker.hawkes.events import LONGEST, check_duration, check_events
 from dreammaker.hawkes.excitation import (
     excitation_at,
     excitation_integral_at,
@@ -301,16 +301,17 @@ class UnivariateHawkes:
     def _given(self, events: ArrayLike | None) -> Floats:
         if events is None:
             return self._events
-        times = np.asarray(events, np.float64)
-        last = float(times.max()) if times.size and np.isfinite(times).all() else 1.0
-        return check_events(events, max(last, 1e-300))[0]
+        return check_events(events, LONGEST)[0]
 
     def _left(self, kernel: Kernel) -> Floats:
         return shared_excitation(self.initial_excitation, kernel)
 
 
 def _query_times(t: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
-    queries = np.asarray(t, np.float64)
+    try:
+        queries = np.asarray(t, np.float64)
+    except (TypeError, ValueError):
+        raise HawkesError("times must be numbers, in seconds") from None
     if not np.isfinite(queries).all() or (queries < 0.0).any():
         raise HawkesError("times must be finite and 0 or more")
     return queries, np.argsort(queries.ravel(), kind="stable")

@@ -1,5 +1,7 @@
 """Fits recover the parameters of simulated processes: no bias, intervals that cover."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,9 @@ from dreammaker.hawkes import MultivariateHawkes
 
 TWO = MultivariateHawkes([0.3, 0.2], [[0.6, 0.3], [0.4, 0.7]], [[1.5, 1.2], [0.9, 2.0]])
 TWO_SHARED = MultivariateHawkes([0.3, 0.2], [[0.6, 0.3], [0.4, 0.5]], 1.5)
+PLACES = np.add.outer(np.arange(5), np.arange(5))
+FIVE_PAIRS = MultivariateHawkes(np.linspace(0.3, 0.5, 5), 0.2 + 0.5 * np.eye(5),
+                                2.0 + 0.4 * (PLACES % 5))
 FIVE = MultivariateHawkes(np.linspace(0.3, 0.5, 5), 0.15 + 0.35 * np.eye(5), 2.0)
 
 
@@ -51,3 +56,12 @@ def test_recovery_over_200_simulations(model, duration):
     per_parameter = np.mean(np.abs(errors) < 1.96, axis=0)
     # 95 % intervals: each parameter's coverage within four binomial deviations.
     assert (per_parameter > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200)).all(), per_parameter
+
+
+def test_recovery_of_five_types_with_a_decay_for_each_pair():
+    # 55 parameters: 200 simulations where DREAMMAKER_LONG_TESTS is set, 10 otherwise.
+    simulations = 200 if os.environ.get("DREAMMAKER_LONG_TESTS") else 10
+    errors = recovery(FIVE_PAIRS, 4_000.0, simulations, 9_000)
+    check(errors, simulations)
+    per_parameter = np.nanmean(np.abs(errors) < 1.96, axis=0)
+    assert (per_parameter > 0.95 - 5 * np.sqrt(0.95 * 0.05 / simulations)).all(), per_parameter

@@ -5,12 +5,16 @@ import pytest
 
 from dreammaker.hawkes import (
     ExponentialKernel,
+    HawkesError,
+    HawkesParameters,
+    MultivariateHawkes,
     PiecewiseConstantBaseline,
     PowerLawKernel,
     SumExponentialKernel,
     UnivariateHawkes,
 )
 from dreammaker.hawkes.em import em_sweep, power_sweep, run
+from dreammaker.hawkes.em_fit import em_exponentials
 from dreammaker.hawkes.fitting import ascend
 from dreammaker.hawkes.likelihood import Window, exponential, power_mixture
 from dreammaker.hawkes.mixture import gamma_mixture
@@ -274,3 +278,86 @@ def test_foreign_exchange_times_when_fitted_then_the_published_optimum(market_da
         assert fit.branching_ratio == pytest.approx(0.55656, abs=2e-5)
         assert fit.beta == pytest.approx(0.16488, abs=1e-5)
         assert fit.converged
+
+
+def awkward(kind, seed):
+    """Streams that once led EM astray: clusters, equal times, empty stretches; and their T."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(3, 60))
+    centres = rng.uniform(0.0, 100.0, int(rng.integers(1, 6)))
+    width = 10.0 ** rng.uniform(-9.0, 0.0)
+    times = np.sort(np.abs(rng.choice(centres, count) + width * rng.standard_normal(count)))
+    if kind == "equal":
+        times = np.sort(np.round(times, int(rng.integers(0, 3))))
+    if kind == "duplicated":
+        times = np.repeat(times, int(rng.integers(2, 6)))
+    return times, float(times[-1] + rng.choice([0.0, 1e-6, 50.0])) or 1.0
+
+
+@pytest.mark.parametrize("kind", ["clustered", "equal", "duplicated"])
+@pytest.mark.parametrize("terms", [1, 2, 3])
+def test_em_when_times_cluster_or_coincide_then_never_downhill_and_in_bounds(kind, terms):
+    for seed in range(8):
+        times, span = awkward(kind, 100 * terms + seed)
+        window = Window.of(times, span)
+        rate = times.size / span
+        betas = rate * 10.0 ** np.arange(terms)
+        done = em_exponentials(window, np.concatenate([0.5 / terms * betas, betas]),
+                               np.zeros(terms), None, tolerance=1e-7, max_sweeps=200)
+        course, problem = done.course, done.problem
+        history = np.array(course.history)
+        assert np.isfinite(history).all() and np.isfinite(course.x).all()
+        assert (np.diff(history) >= -1e-12 * (1.0 + np.abs(history[:-1]))).all(), (kind, seed)
+        assert (course.x >= problem.lower).all() and (course.x <= problem.upper).all()
+        assert problem.branching(course.x).value <= 1.0
+
+
+def test_em_when_equal_times_pull_a_decay_away_then_it_stops_at_its_bound():
+    # One stamp for five events again and again: the fast term explains them best at lag 0.
+    times = np.repeat(np.arange(1.0, 31.0), 5)
+    fit = UnivariateHawkes("sum_exponential").fit(times, 31.0, "em")
+    most = 1e3 / 1.0
+    assert np.isfinite(fit.log_likelihood) and fit.branching_ratio < 1.0
+    assert fit.beta.max() <= most * (1.0 + 1e-9)
+    newton = UnivariateHawkes("sum_exponential").fit(times, 31.0)
+    assert fit.log_likelihood <= newton.log_likelihood + 1e-6
+    assert fit.log_likelihood == pytest.approx(newton.log_likelihood, rel=1e-3)
+
+
+def test_parameter_count_when_decays_are_held_then_without_them():
+    model = UnivariateHawkes(SumExponentialKernel([0.1, 1.0], [0.4, 5.0]), mu=0.3)
+    times = model.simulate(500.0, np.random.default_rng(3))
+    assert model.fit(times, 500.0, fixed_decays=True).parameter_count == 3
+    assert model.fit(times, 500.0).parameter_count == 5
+    start = MultivariateHawkes([0.5], [[0.5]], 2.0)
+    assert start.fit([times], 500.0, fixed_decays=True).parameter_count == 2
+    assert start.fit([times], 500.0).parameter_count == 3
+
+
+@pytest.mark.parametrize(("changed", "says"), [
+    ({"alpha": "x"}, "could not convert"), ({"alpha": None}, "finite numbers"),
+    ({"log_likelihood": None}, "finite numbers"), ({"standard_errors": 3}, "no attribute"),
+    ({"what": 1}, "unexpected keyword"), ({"notes": 3}, "not iterable"),
+])
+def test_parameters_when_a_file_is_damaged_then_one_clear_error(changed, says):
+    good = HawkesParameters("exponential", 0.5, 0.6, 1.2, -10.0, 0.5).to_dict()
+    with pytest.raises(HawkesError, match="not the parameters of a Hawkes fit") as caught:
+        HawkesParameters.from_dict({**good, **changed})
+    assert says in str(caught.value)
+    with pytest.raises(HawkesError, match="must be an object of names and values, was int"):
+        HawkesParameters.from_dict(3)
+
+
+@pytest.mark.parametrize("T", ["x", None, 1e-300, 1e300, 0.0, -1.0, np.nan, np.inf])
+def test_length_when_no_length_then_one_clear_error(T):
+    several = MultivariateHawkes([0.5], [[0.5]], 2.0)
+    for call in (lambda: UnivariateHawkes().fit([0.5, 0.7], T),
+                 lambda: several.fit([[0.5]], T), lambda: several.log_likelihood([[0.5]], T),
+                 lambda: several.compensator([[0.5]], T), lambda: several.residuals([[0.5]], T)):
+        with pytest.raises(HawkesError, match=r"^T must be"):
+            call()
+
+
+def test_power_law_when_its_exponent_is_large_and_its_window_long_then_finite():
+    kernel, error = PowerLawKernel(0.5, 2.0, 60.0).as_sum_of_exponentials(40, 1e6)
+    assert error < 0.01 and np.isfinite(kernel.value([0.0, 1.0, 1e6])).all()

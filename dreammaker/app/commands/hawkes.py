@@ -310,6 +310,9 @@ def _model(mu: str | None, alpha: str | None, beta: str | None, p: float | None,
         one = len(decays) == 1 and len(decays[0]) == 1
         return MultivariateHawkes(base[0], np.array(jumps), decays[0][0] if one
                                   else np.array(decays))
+    if any(len(rows) > 1 for rows in (base, jumps, decays)):
+        raise ConfigError("one base rate is one type of events: --mu, --alpha and --beta must "
+                          "then be one row each")
     if p is not None:
         return UnivariateHawkes(PowerLawKernel(jumps[0][0], decays[0][0], p), mu=base[0][0])
     if len(jumps[0]) > 1:
