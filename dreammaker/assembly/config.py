@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from dataclasses import field, fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -121,7 +122,7 @@ class DataConfig:
 
 @dataclass(frozen=True, config=_FORBID)
 class BacktestConfig:
-    """The imported day a replay runs on.
+    """The imported day a replay runs on, and how a backtest runs over several.
 
     Parameters
     ----------
@@ -129,10 +130,27 @@ class BacktestConfig:
         As imported.
     day : datetime.date, optional
         Left out: the symbol's only day.
+    days : list of datetime.date
+        Days of a backtest, in order; empty = ``day``, or every day of the archive.
+    carry_model : bool
+        Whether predictor and policy keep their state from one day to the next; orders, position,
+        risk state and features never do.
+    equity_seconds : float
+        The stored equity curve has one point in so many seconds, besides each day's last.
+    results_root : str
+        Folder of stored results and their index.
     """
 
     symbol: str = ""
     day: datetime.date | None = None
+    days: tuple[datetime.date, ...] = ()
+    carry_model: bool = False
+    equity_seconds: Annotated[float, Field(ge=0.001, le=86_400)] = 10.0
+    results_root: str = "results"
+
+    def __post_init__(self) -> None:
+        if any(left >= right for left, right in pairwise(self.days)):
+            raise ValueError("days must ascend and not repeat")
 
 
 @dataclass(frozen=True, config=_FORBID)
@@ -178,9 +196,10 @@ class SystemConfig:
 _ADAPTER = TypeAdapter(SystemConfig)
 
 _WITHOUT_EFFECT = {"run": {"sessions_root"}, "data": {"root", "batch_events"}, "logging": None,
-                   "risk": {"state_file"}}
-"""Keys that cannot change a result: they stay out of a session's identity. What the risk state's
-file holds at the start can; the header has it (``risk_start``)."""
+                   "risk": {"state_file"},
+                   "backtest": {"days", "carry_model", "equity_seconds", "results_root"}}
+"""Keys that cannot change a session: they stay out of its identity. What the risk state's file
+holds at the start can; the header has it (``risk_start``)."""
 
 
 def parse_config(values: dict[str, Any], origin: str = "config") -> SystemConfig:

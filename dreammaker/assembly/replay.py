@@ -87,6 +87,10 @@ def verify_session(folder: Path, data_root: Path | None = None,
         if identity.get(name) != known:
             raise StoreError(f"{folder}: {name} {identity.get(name)!r} is not known to this "
                              f"program, which writes {known}")
+    if identity.get("foreign_models"):
+        given = "; ".join(f"{name}: {what}" for name, what in identity["foreign_models"].items())
+        raise StoreError(f"{folder} cannot be run again from its own records: its configuration "
+                         f"does not describe its models ({given})")
     journal = read_segment(folder / "journal.arrow", JOURNAL_DTYPE)
     session = rebuild(folder, identity, data_root or Path(header.get("data_root", "data")),
                       sealed["event_count"], past_commands(journal))

@@ -18,6 +18,7 @@ from dreammaker.agents import (
 from dreammaker.agents.context import TradingContext
 from dreammaker.assembly.config import SystemConfig, identity_values
 from dreammaker.assembly.environment import environment
+from dreammaker.assembly.model_set import ModelSet
 from dreammaker.assembly.sources import SessionSource
 from dreammaker.domain.schema import SCHEMA_VERSION
 from dreammaker.engine.clock import NS_PER_S, LoopClock
@@ -30,7 +31,6 @@ from dreammaker.exchange import ConstantLatency, SimulatedVenue
 from dreammaker.features.config import FEATURE_NAMES, definition_hash
 from dreammaker.features.pipeline import FeatureRows
 from dreammaker.ledger import Ledger
-from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
 from dreammaker.risk import RiskGate
 from dreammaker.store.journal import JOURNAL_VERSION, Journal
 from dreammaker.store.orders_db import OrdersDb
@@ -68,16 +68,20 @@ class Session:
         Of the session that is run again (see ``TickLoop``).
     risk_start : RiskStart, optional
         What an earlier run left; left out, what ``risk.state_file`` holds, where it names a file.
+    models : ModelSet, optional
+        What decides, where the configuration does not say it.
     """
 
     def __init__(self, config: SystemConfig, source: SessionSource, folder: Path | None = None,
                  past_commands: list[PastCommand] | None = None,
-                 risk_start: RiskStart | None = None) -> None:
+                 risk_start: RiskStart | None = None,
+                 models: ModelSet | None = None) -> None:
         self.config, self.source, self.folder = config, source, folder
         risk_file = self._open_risk_file()
         self.risk_start = (risk_start if risk_start is not None else
                            risk_file.start if risk_file is not None else RiskStart())
         feed = source.feed
+        self.models = models or ModelSet.from_config(config, feed.source)
         clock, timers = LoopClock(), Timers()
         market = MarketView(feed.instrument, len(FEATURE_NAMES))
         ledger = Ledger(feed.instrument)
@@ -118,21 +122,21 @@ class Session:
     def _agents(self) -> Coordinator:
         config, context, feed = self.config, self.context, self.source.feed
         coordinator = Coordinator(
-            context, build_voters(config.model, FEATURE_NAMES), config.execution.order_lots,
+            context, self.models.voters, config.execution.order_lots,
             config.model.consensus, FeatureRows(1))
         coordinator.register(DataAgent(context.clock))
         coordinator.register(FeatureAgent(context.clock, config.features, feed.instrument,
                                           feed.source, config.data.batch_events))
         coordinator.register(MLAgent(
-            context.clock, LinearFlowBaseline(config.model, feed.source, FEATURE_NAMES),
-            ThresholdPolicy(config.model), context.ledger))
+            context.clock, self.models.predictor, self.models.policy, context.ledger))
         coordinator.register(RiskAgent(context))
         coordinator.register(self.execution)
         return coordinator
 
     def _header(self) -> dict[str, Any]:
-        feed = self.source.feed
+        feed, foreign = self.source.feed, self.models.foreign
         return {
+            **({"foreign_models": foreign} if foreign else {}),
             "header_version": HEADER_VERSION,
             "journal_version": JOURNAL_VERSION,
             "schema_version": SCHEMA_VERSION,
