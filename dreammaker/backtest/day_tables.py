@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -74,7 +75,7 @@ def _with_marks(plan: DayPlan, records: SessionRecords, tick_value: int
     sent, timed = quotes_at(plan.open().feed, plan.config.features, orders["event_count"],
                             np.concatenate(moments))
     bounds = np.cumsum([0, *map(len, moments)])
-    parts = [timed[slice(int(a), int(b))] for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [timed[slice(int(a), int(b))] for a, b in pairwise(bounds)]
     arrival, before, at_fill, *later = parts
     # An order that was refused never arrived.
     arrival.known[orders["arrival_ns"] == 0] = False
@@ -131,8 +132,8 @@ def _curve(records: SessionRecords, fills: Columns, tick_value: int) -> _Curve:
     ask = decisions["ask_ticks"].astype(np.int64)
     sound = (bid > _NO_BID) & (ask < _NO_ASK) & (bid < ask)
     half = np.where(sound, bid + ask, 0)
-    last = np.maximum.accumulate(np.where(sound, np.arange(len(sound)), 0)) if len(sound) else []
-    half = half[last] if len(sound) else half
+    if len(half):
+        half = half[np.maximum.accumulate(np.where(sound, np.arange(len(sound)), 0))]
     position, fees = running(signed), running(fills["fee_micros"])
     cash = -running(signed * fills["price_ticks"]) * tick_value
     net = cash + position * half * tick_value // 2 - fees

@@ -171,13 +171,13 @@ def _choose(spec: DaySpec, config: SystemConfig,
             stored: list[datetime.date] | None) -> list[datetime.date]:
     """Days that a specification means, among the stored ones where the market is not simulated."""
     settings = config.backtest
+    if isinstance(spec, str):
+        spec = parse_days(spec)
     if spec is None:
         if settings.days:
             return list(settings.days)
         assert stored is not None
         return [settings.day] if settings.day is not None else stored
-    if isinstance(spec, str):
-        spec = parse_days(spec)
     first = config.run.day if stored is None else (settings.day or stored[0])
     if isinstance(spec, int):
         if not 1 <= spec <= _MOST_DAYS:

@@ -189,12 +189,11 @@ class Backtest:
             models.predictor = refit.predictor
             models.foreign["predictor"] = f"{_called(refit.predictor)} {refit.fingerprint}"
         if self._predictor is not None:
-            models.predictor = (self._predictor if hasattr(self._predictor, "predict")
-                                else self._predictor(config, source))
+            models.predictor = (self._predictor(config, source) if callable(self._predictor)
+                                else self._predictor)
             models.foreign["predictor"] = _called(models.predictor)
         if self._policy is not None:
-            models.policy = (self._policy if hasattr(self._policy, "propose")
-                             else self._policy(config))
+            models.policy = self._policy(config) if callable(self._policy) else self._policy
             models.foreign["policy"] = _called(models.policy)
         if self._voters is not None:
             models.voters = list(self._voters)
