@@ -1,6 +1,7 @@
 """A self-contained HTML page: no network, no script but the figures' own."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _STYLE = """
@@ -11,8 +12,22 @@ h2 { font-size: 17px; margin: 32px 0 8px; border-bottom: 1px solid #ddd; padding
 table { border-collapse: collapse; }
 td { padding: 3px 24px 3px 0; vertical-align: top; overflow-wrap: anywhere; }
 td + td { text-align: right; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+.wide table { white-space: nowrap; }
+.wide td, .wide th { padding: 3px 16px 3px 0; overflow-wrap: normal; }
+th { text-align: right; font-weight: 600; vertical-align: bottom; border-bottom: 1px solid #ddd; }
+th:first-child { text-align: left; }
+dl { margin: 12px 0 0; display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
+dt { font-weight: 600; }
+dd { margin: 0; }
 .loss { color: #b3261e; }
 .note { color: #666; font-size: 13px; }
+@media (max-width: 640px) {
+  body { padding: 12px; }
+  td { padding-right: 12px; }
+  dl { grid-template-columns: 1fr; }
+  dd { margin: 0 0 6px; }
+}
 """
 
 
@@ -49,6 +64,28 @@ def table(rows: list[tuple[str, str]]) -> str:
     cells = "".join(f"<tr><td>{html.escape(name)}</td><td>{value}</td></tr>"
                     for name, value in rows)
     return f"<table>{cells}</table>"
+
+
+def wide_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Several columns under headings, scrolled where the page is narrow.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Plain text.
+    rows : sequence of sequence of str
+        HTML.
+    """
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in headings)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def definitions(entries: Sequence[tuple[str, str]]) -> str:
+    """Terms with what they mean, both plain text."""
+    items = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>"
+                    for term, text in entries)
+    return f"<dl>{items}</dl>"
 
 
 def page(title: str, sections: list[Section]) -> str:

@@ -4,9 +4,12 @@ from importlib import import_module
 
 import typer
 
-HELP = "Backtests: what they assume about fills, checked against the truth."
+HELP = """Run strategies over recorded or generated days, keep what came of it, check its fills.
 
-COMMANDS = ("calibrate_queue",)
+Every run is stored by a hash of configuration, data and program, with its report.
+"""
+
+COMMANDS = ("backtest_runs", "calibrate_queue")
 """Modules of ``dreammaker.app.commands``; each has ``register(group: typer.Typer) -> None``."""
 
 

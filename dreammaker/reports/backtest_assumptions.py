@@ -1,0 +1,85 @@
+"""Every assumption a backtest's figures rest on, stated from its configuration."""
+
+from typing import Any
+
+from dreammaker.backtest.result import BacktestResult
+
+Entries = list[tuple[str, str]]
+
+
+def assumptions(result: BacktestResult) -> Entries:
+    """Assumptions in the order in which they matter: term, statement."""
+    header = result.header
+    config, source = header["config"], header["source"]
+    return [
+        ("Market", "recorded flow is taken as it was: our orders do not change what others do. "
+         "What we take from a level is gone for us until the level recovers."
+         if config["run"]["mode"] != "simulated" else
+         "generated, not recorded: it says something about the program and nothing about a "
+         "market. Our orders do not change what others do."),
+        ("Source", _source(source, config["exchange"])),
+        *venue_entries(config["exchange"]),
+        ("Fees", _fees(header["instrument"])),
+        ("Sessions", _sessions(config)),
+        ("Model", _model(header)),
+        ("Left out", "taxes, margin, financing; hidden liquidity beyond what the records show; "
+         "what our own trading would teach others."),
+    ]
+
+
+def venue_entries(exchange: dict[str, Any]) -> Entries:
+    """What the simulated venue assumes, by its configuration."""
+    return [
+        ("Latency", f"orders take {exchange['entry_latency_ms']:g} ms to the venue and "
+         f"{exchange['response_latency_ms']:g} ms back, constant (assumed, not measured)."),
+        ("Queue", "a resting order stands behind all that was shown at its price when it arrived; "
+         "prints and a shrinking level move it forward, a print through its price fills it "
+         "(risk-averse)."),
+        ("Impact", "off: a fill moves no later price."),
+    ]
+
+
+def _source(source: dict[str, Any], exchange: dict[str, Any]) -> str:
+    if source["depth_levels"]:
+        depth = f"{source['depth_levels']} price levels a side are shown"
+        if source.get("order_by_order"):
+            depth += ", order by order"
+    else:
+        depth = ("no sizes are shown: every price is taken to hold "
+                 f"{exchange['assumed_touch_lots']} lots")
+    aggressor = ("the aggressor of a trade is known" if source.get("has_aggressor") else
+                 "the aggressor of a trade is inferred")
+    return f"{source['name']}; {depth}; {aggressor}."
+
+
+def _fees(instrument: dict[str, Any]) -> str:
+    fee = instrument["fee_micros_per_lot"] / 1e6
+    if not fee:
+        return ("no fee is known for this instrument and none is taken (set "
+                "instrument.fee_per_lot).")
+    return f"{instrument['currency']} {fee:g} a lot and side, exchange and broker together."
+
+
+def _sessions(config: dict[str, Any]) -> str:
+    minutes = config["risk"].get("flatten_minutes_before_close")
+    until = f" and is told to be flat {minutes:g} minutes before its close" if minutes else ""
+    return ("each day is a session of its own: it starts flat, with fresh limits" + until
+            + "; what is open at the end of the records is valued at the last mid.")
+
+
+def _model(header: dict[str, Any]) -> str:
+    config, extra = header["config"], header["extra"]
+    given = [f"{name} {what if isinstance(what, str) else ', '.join(what)}"
+             for name, what in extra.items() if name != "retraining"]
+    text = "given as objects: " + "; ".join(given) if given else (
+        f"{config['model']['name']}, a decision every "
+        f"{config['model']['decision_interval_s']:g} s")
+    carried = ("; its state is carried from day to day" if config["backtest"]["carry_model"] else
+               "; it begins every day anew")
+    retraining = extra.get("retraining")
+    if retraining:
+        span = (f"the last {retraining['train_days']} days" if retraining["train_days"] else
+                "all past days")
+        carried += (f"; refitted ({retraining['retrainer']}) every {retraining['every']} day(s) "
+                    f"on {span}, past days only")
+    return text + carried + "."
