@@ -90,7 +90,7 @@ class BacktestResult:
             "share_of_time_in_market":
                 float(hours["seconds_in_market"].sum()) / seconds if seconds else 0.0,
             "max_lots": int(hours["max_lots"].max(initial=0)),
-            "days_ended_by_risk": int((daily["trading_state"] != "ARMED").sum()),
+            "days_ended_by_risk": int((daily["trading_state"] != "NORMAL").sum()),
             "open_lots_at_day_ends": int(np.abs(daily["end_lots"]).sum()),
             "stopped_by": "; ".join(f"{day}: {text}" for day, text in stopped),
         }

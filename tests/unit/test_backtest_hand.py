@@ -51,7 +51,7 @@ def test_taking_when_larger_than_the_touch_then_the_rest_is_impact() -> None:
     assert result.summary["paper_micros"] == 0
 
 
-def test_resting_when_the_mid_moves_before_the_fill_then_waiting_and_spread_are_told_apart() -> None:
+def test_resting_when_the_mid_moves_first_then_waiting_and_spread_are_told_apart() -> None:
     day = Day().book(0.5, [(26_000, 5)], [(26_001, 5)]).ticks(1.0, 12.0)
     day.book(11.5, [(26_000, 5)], [(26_003, 5)])
     day.trade(12.2, -1, 26_000, 5).trade(12.4, -1, 26_000, 3).ticks(13.0, 30.0)
