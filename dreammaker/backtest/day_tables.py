@@ -1,9 +1,10 @@
 """One day's session turned into tables: orders, fills with costs, round trips, curve, hours."""
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +16,7 @@ from dreammaker.backtest.marks import Quotes, quotes_at
 from dreammaker.backtest.records import Columns, SessionRecords, round_trips
 from dreammaker.domain.instrument import Instrument
 from dreammaker.engine.clock import NS_PER_S
+from dreammaker.execution.costs import ExecutionCost
 
 MARKOUT_S = (1, 10, 60)
 """Horizons at which a fill's price is compared with the mid that followed, in seconds."""
@@ -29,7 +31,7 @@ class DayTables:
 
     Parameters
     ----------
-    orders, fills, trades, equity, hours : dict of str to ndarray
+    orders, fills, trades, parents, equity, hours : dict of str to ndarray
         See `BacktestResult`; money of ``equity`` is the day's own.
     summary : dict
         One row of the daily table.
@@ -42,6 +44,7 @@ class DayTables:
     orders: Columns
     fills: Columns
     trades: Columns
+    parents: Columns
     equity: Columns
     hours: Columns
     summary: dict[str, Any]
@@ -49,8 +52,15 @@ class DayTables:
     identity: dict[str, Any]
 
 
-def day_tables(plan: DayPlan, records: SessionRecords) -> DayTables:
-    """Compute a day's tables from its session's records and a second look at the market."""
+def day_tables(plan: DayPlan, records: SessionRecords,
+               parents: Iterable[ExecutionCost] = ()) -> DayTables:
+    """Compute a day's tables from its session's records and a second look at the market.
+
+    Parameters
+    ----------
+    parents : iterable of ExecutionCost
+        Costs of the day's parent orders.
+    """
     instrument = Instrument(**records.identity["instrument"])
     tick_value = instrument.tick_value_micros
     orders, fills = _with_marks(plan, records, tick_value)
@@ -59,11 +69,25 @@ def day_tables(plan: DayPlan, records: SessionRecords) -> DayTables:
     equity = _sampled(curve, plan.config.backtest.equity_seconds)
     hours = _hours(curve, fills, instrument)
     day = np.datetime64(plan.day.isoformat(), "D")
-    for table in (orders, fills, trades, equity, hours):
+    shortfalls = _parents(parents)
+    for table in (orders, fills, trades, shortfalls, equity, hours):
         table["day"] = np.full(len(next(iter(table.values()))), day)
-    return DayTables(orders, fills, trades, equity, hours,
+    return DayTables(orders, fills, trades, shortfalls, equity, hours,
                      _summary(plan, records, curve, fills, trades), records.summary,
                      records.identity)
+
+
+def _parents(costs: Iterable[ExecutionCost]) -> Columns:
+    """Costs of parent orders as columns; the worth of a tick stands elsewhere."""
+    columns: Columns = {}
+    rows = list(costs)
+    for name, kind in get_type_hints(ExecutionCost).items():
+        if name != "tick_value_micros":
+            columns[name] = np.array([getattr(row, name) for row in rows],
+                                     object if kind is str else
+                                     np.float64 if kind is float else np.int64)
+    columns["shortfall_micros"] = np.array([row.shortfall_micros for row in rows], np.int64)
+    return columns
 
 
 def _with_marks(plan: DayPlan, records: SessionRecords, tick_value: int

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dreammaker.validation import SharpeEstimate
 
 RESULT_VERSION = 1
-TABLES = ("orders", "fills", "trades", "equity", "hours", "daily")
+TABLES = ("orders", "fills", "trades", "parents", "equity", "hours", "daily")
 _SUMS = ("net_micros", "realised_micros", "open_micros", "paper_micros",
          *(f"cost_{name}_micros" for name in COST_PARTS), "trades", "wins", "fills",
          "passive_fills", "lots", "orders", "denied", "events", "decisions", "failures")
@@ -119,6 +119,11 @@ class BacktestResult:
     def trades(self) -> "pd.DataFrame":
         """An entry a round trip, from flat to flat."""
         return frame(self.tables["trades"], self.instrument)
+
+    @property
+    def parents(self) -> "pd.DataFrame":
+        """An entry a parent order: implementation shortfall and its parts (`execution.costs`)."""
+        return frame(self.tables["parents"], self.instrument)
 
     @property
     def equity_curve(self) -> "pd.DataFrame":

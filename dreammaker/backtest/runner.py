@@ -15,7 +15,7 @@ from dreammaker.backtest.day_tables import DayTables, day_tables
 from dreammaker.backtest.days import DayPlan, DaySpec, plan_days
 from dreammaker.backtest.identity import run_identity, run_key, with_changes
 from dreammaker.backtest.records import Columns, read_session
-from dreammaker.backtest.result import BacktestResult
+from dreammaker.backtest.result import TABLES, BacktestResult
 from dreammaker.backtest.retrain import Refit, Retraining
 from dreammaker.backtest.tables_on_disk import concatenated
 from dreammaker.domain.instrument import Instrument
@@ -106,6 +106,8 @@ class Backtest:
                  voters: Sequence[Voter] | None = None, retraining: Retraining | None = None,
                  name: str = "") -> None:
         settings = with_changes(_read(config), changes or {})
+        # The file carries the risk state of runs that follow each other in time: not of these.
+        settings = replace(settings, risk=replace(settings.risk, state_file=""))
         if symbol:
             settings = replace(settings, run=replace(settings.run, mode="replay"),
                                backtest=replace(settings.backtest, symbol=symbol))
@@ -174,8 +176,10 @@ class Backtest:
             root = Path(scratch) if sessions is None else Path(sessions)
             folder = create_session_folder(
                 root, f"{plan.config.run.mode}-{opened.feed.instrument.symbol}-{plan.day}")
-            Session(plan.config, opened, folder, models=models).run(tell if progress else None)
-            return day_tables(plan, read_session(folder)), models, opened.feed.source
+            session = Session(plan.config, opened, folder, models=models)
+            session.run(tell if progress else None)
+            tables = day_tables(plan, read_session(folder), session.execution.desk.costs.costs)
+            return tables, models, opened.feed.source
 
     def _models(self, config: SystemConfig, source: SourceProfile, index: int,
                 refit: Refit | None, earlier: ModelSet | None) -> ModelSet:
@@ -214,7 +218,7 @@ class Backtest:
     def _result(self, found: list[DayTables], source: SourceProfile,
                 fits: list[dict[str, Any]]) -> BacktestResult:
         tables = {name: concatenated([getattr(day, name) for day in found])
-                  for name in ("orders", "fills", "trades", "equity", "hours")}
+                  for name in TABLES if name != "daily"}
         tables["daily"] = _daily(found)
         header = {
             "key": self.key, "name": self.name, "changes": self.changes,

@@ -89,7 +89,7 @@ def test_costs_when_summed_then_paper_less_net_to_the_millionth(archive: Path) -
     # The day closes at 10:01: all of them end flat.
     config = replay_config(archive, instrument={"close_time": "10:01"}, risk={
         "entry_start_minutes_after_open": 0.0, "entry_stop_minutes_before_close": 0.6,
-        "flatten_minutes_before_close": 0.5})
+        "flatten_minutes_before_close": 0.5}, exchange={"profile": "ideal"})
     for style in ("far_touch", "near_touch", "market"):
         result = Backtest(config, changes={"execution.entry_style": style}).run()
         assert result.summary["fills"] > 10

@@ -54,7 +54,8 @@ def config(**sections: dict[str, object]) -> SystemConfig:
         "run": {"mode": "replay"},
         "risk": {"max_position_lots": 100, "max_order_lots": 100, "max_daily_loss": 100_000,
                  "stale_data_ms": 60_000, "entry_start_minutes_after_open": 0.0},
-        "exchange": {"entry_latency_ms": 40.0, "response_latency_ms": 40.0},
+        "exchange": {"profile": "ideal", "entry_latency_ms": 40.0, "response_latency_ms": 40.0,
+                     "queue_model": "risk_averse"},
         "backtest": {"equity_seconds": 1.0},
     }
     for name, keys in sections.items():

@@ -6,14 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from dreammaker.app.backtest_options import parse_changes, parse_grid, settings
-from dreammaker.app.backtest_view import (
-    RunProgress,
-    print_comparison,
-    print_runs,
-    print_sweep,
-    run_values,
-)
 from dreammaker.domain.errors import ConfigError, DreamMakerError
 
 RUN = """Run one configuration over one day or several.
@@ -76,6 +68,7 @@ def run(
         sessions: Sessions = None, with_report: WithReport = True, as_json: AsJson = False,
 ) -> None:
     """Run, store, report."""
+    from dreammaker.app.backtest_options import parse_changes, settings
     from dreammaker.backtest import Backtest
 
     chosen, own = settings(config, seed, root, results), parse_changes(changes)
@@ -96,6 +89,7 @@ def walk_forward(
         sessions: Sessions = None, with_report: WithReport = True, as_json: AsJson = False,
 ) -> None:
     """Run with the baseline's weights refitted on past days."""
+    from dreammaker.app.backtest_options import parse_changes, settings
     from dreammaker.backtest import Backtest, Retraining
     from dreammaker.backtest.linear_retrainer import LinearFlowRetrainer
 
@@ -110,6 +104,7 @@ def walk_forward(
 
 
 def _run_and_show(backtest: Any, sessions: Path | None, with_report: bool, as_json: bool) -> None:
+    from dreammaker.app.backtest_view import RunProgress, run_values
     from dreammaker.backtest import BacktestResult
     from dreammaker.backtest.store import ResultStore
 
@@ -149,6 +144,8 @@ def sweep(
         as_json: AsJson = False,
 ) -> None:
     """Run a grid."""
+    from dreammaker.app.backtest_options import parse_changes, parse_grid, settings
+    from dreammaker.app.backtest_view import RunProgress, print_sweep
     from dreammaker.backtest.identity import with_changes
     from dreammaker.backtest.store import ResultStore
     from dreammaker.backtest.sweep import Sweep
@@ -183,6 +180,7 @@ def list_runs(
         as_json: AsJson = False,
 ) -> None:
     """List."""
+    from dreammaker.app.backtest_view import print_runs
     from dreammaker.backtest.store import ResultStore
 
     store = ResultStore(results)
@@ -207,6 +205,7 @@ def compare(
         as_json: AsJson = False,
 ) -> None:
     """Compare."""
+    from dreammaker.app.backtest_view import print_comparison, run_values
     from dreammaker.backtest.identity import differences
     from dreammaker.backtest.store import ResultStore
 
