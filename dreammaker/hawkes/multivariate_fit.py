@@ -144,11 +144,21 @@ def _maximise_row(sample: Sample, row: int, start: Point, limit: int) -> Optimum
         x, lower, upper, longest=_longest(len(x), decays), max_iterations=limit)
 
 
+def _crossed(sample: Sample, fast: float) -> list[Point]:
+    """Fast among themselves and slow across types, and the other way round."""
+    d, rate = sample.d, sample.counts / sample.T
+    slow = START_SPEEDS[0] * float(rate.mean())
+    growth, own = np.outer(rate, np.ones(d)) * 0.5 / rate.sum(), np.eye(d, dtype=np.bool_)
+    return [Point(0.5 * rate, growth * beta, beta)
+            for beta in (np.where(own, fast, slow), np.where(own, slow, fast))]
+
+
 def _fit_pairs(sample: Sample, start: Point, limit: int) -> Fitted:
     # Rows share no parameter: each is a problem of its own.
     d, head = sample.d, sample.head(START_EVENTS)
     common, used = _best_shared(head, start, limit)
-    starts = [start, _shared_point(d, common.x)]
+    shared = _shared_point(d, common.x)
+    starts = [start, shared, *_crossed(head, float(shared.beta[0, 0]))]
     point = Point(np.empty(d), np.empty((d, d)), np.empty((d, d)))
     value, converged, messages = 0.0, True, []
     for row in range(d):

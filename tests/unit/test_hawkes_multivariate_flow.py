@@ -6,7 +6,13 @@ import pytest
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind, Phase
 from dreammaker.domain.source import SourceProfile
-from dreammaker.hawkes import HawkesError, order_flow_times
+from dreammaker.hawkes import (
+    HawkesError,
+    MultivariateHawkes,
+    MultivariateKernelHawkes,
+    goodness_of_fit,
+    order_flow_times,
+)
 from dreammaker.store.eventlog import EventLog
 
 T0 = 1_700_000_000_000_000_000
@@ -112,3 +118,21 @@ def test_real_days(market_data):
         ("buy", "sell", "limit_bid", "cancel_ask"), ties="keep")
     assert len(google["buy"]) + len(google["sell"]) == 7_765
     assert min(len(part) for part in google.values()) > 3_000
+
+
+def test_google_when_fitted_together_then_longer_memories_explain_more(market_data):
+    from dreammaker.data import read_lobster
+
+    flow = order_flow_times(
+        read_lobster(market_data / "LOBSTER_SampleFile_GOOG_2012-06-21_10.zip"))
+    T = flow.duration
+    pairs = MultivariateHawkes([0.1, 0.1], np.full((2, 2), 0.5), np.full((2, 2), 2.0)).fit(flow, T)
+    assert pairs.log_likelihood == pytest.approx(-727.42, abs=0.01)
+    fits = {name: MultivariateKernelHawkes(name, components=3).fit(flow, T)
+            for name in ("exponential", "sum_exponential", "power_law")}
+    assert fits["exponential"].log_likelihood == pytest.approx(-727.42, abs=0.01)
+    assert fits["sum_exponential"].log_likelihood > 1_629.2
+    assert fits["power_law"].log_likelihood > 1_658.2
+    assert "want a spectral radius of 1.11" in fits["power_law"].message
+    sells = goodness_of_fit(fits["sum_exponential"], flow, T).components[1]
+    assert sells.ljung_box_pvalue > 0.01 > sells.ks_pvalue
