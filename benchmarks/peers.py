@@ -19,6 +19,7 @@ PEERS = {
     "hawkes": (["numpy<2", "cython<3", "setuptools<70", "wheel", "scipy<1.14", "pandas<2.3",
                 "matplotlib"], ["Hawkes==1.0"]),
     "tick": (["numpydoc", "six", "tick==0.8.0.1"], []),
+    "skfolio": (["skfolio>=1.12,<1.13"], []),
     "hftbacktest": (["hftbacktest==2.4.4"], []),
 }
 
