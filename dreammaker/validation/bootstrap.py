@@ -121,7 +121,6 @@ def bootstrap_indices(n: int, block: float, count: int, rng: np.random.Generator
         raise ValueError(f"block must be 1 or more, was {block}")
     starts = rng.integers(0, n, size=(count, n))
     fresh = rng.random((count, n)) < 1.0 / block
-    fresh[:, 0] = True
     steps = np.arange(n)
     origin = np.maximum.accumulate(np.where(fresh, steps, 0), axis=1)
     rows: Ints = (np.take_along_axis(starts, origin, axis=1) + steps - origin) % n

@@ -68,6 +68,15 @@ def test_cpcv_when_one_label_is_long_then_only_that_row_goes() -> None:
     assert found[(0, 1, 10, 11)] == [2, 3, 4, 5, 6, 7, 8, 9]
     # And where the long label is tested, what starts under it goes.
     assert found[(2, 3, 10, 11)] == [0, 1, 9]
+    # Also past the end of a later test group, whose own labels are short.
+    assert found[(2, 3, 4, 5)] == [0, 1, 9, 10, 11]
+
+
+def test_embargo_when_a_share_then_rounded_down_but_not_by_float_rounding() -> None:
+    assert 0.29 * 100 < 29
+    for share, rows in ((0.29, 29), (0.295, 29), (0.005, 0), (0.01, 1)):
+        train, _ = next(PurgedKFold(2, share).split(np.zeros(100)))
+        assert train.tolist() == list(range(50 + rows, 100))
 
 
 @pytest.mark.parametrize(("groups", "tested", "splits", "paths"), [
