@@ -449,13 +449,14 @@ cdef class ProbeRun:
 
     cdef void _reached(self, int64_t i, int m, int64_t lots, int64_t time_ns) noexcept nogil:
         # So many lots reach a probe, in truth or by a model.
-        cdef int64_t slot = i * (self.model_count + 1) + m
-        if lots <= 0 or self.left[slot] <= 0:
+        cdef int32_t* left = &self.left[i * (self.model_count + 1) + m]
+        cdef probe_t* probe = &self.live[i]
+        if lots <= 0 or left[0] <= 0:
             return
-        self.left[slot] -= <int32_t>(lots if lots < self.left[slot] else self.left[slot])
-        if self.left[slot] == 0:
-            self.fills[m, self.live[i].index] = time_ns
-            self.live[i].open_count -= 1
+        left[0] -= <int32_t>(lots if lots < left[0] else left[0])
+        if left[0] == 0:
+            self.fills[m, probe.index] = time_ns
+            probe.open_count -= 1
 
     cdef void _end(self, int64_t i, int64_t time_ns, int reason) noexcept nogil:
         # The last one takes the place.
