@@ -14,6 +14,7 @@ may still fill on the exit's own side is left out of the exit, so that it cannot
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.notes import note_denied
+from dreammaker.agents.order_costs import OrderCosts
 from dreammaker.agents.parents import CROSSED_TIMER, PARENT_TIMER, ParentDesk
 from dreammaker.agents.sending import RECANCEL_NS, send_approved, send_cancel, send_replace
 from dreammaker.domain.orders import (
@@ -52,6 +53,7 @@ class ExecutionAgent(Agent):
         self.target = Target(0)
         self.desk = ParentDesk(context, config, self.name, self._ask, self._parent_ended,
                                seed=seed, can_move=can_move, own_in_feed=own_in_feed)
+        self._costs = OrderCosts(context, self.desk.costs)
         self._parent_goal = 0
         self.denied_counts: dict[Reason, int] = {}
         self._asked: SubmitOrder | None = None
@@ -73,6 +75,7 @@ class ExecutionAgent(Agent):
         """Begin again from the ledger: no wish is carried over but the present position."""
         self._asked = None
         self.desk.abandon()
+        self._costs.forget()
         self._cancel_after_ns.clear()
         self.target = Target(self.context.ledger.position.lots)
 
@@ -190,6 +193,7 @@ class ExecutionAgent(Agent):
             return
         self._asked = None
         send_approved(self.context, approved)
+        self._costs.sent(order)
         after = self._cancel_after_ns.pop(order.client_order_id, 0)
         if after:
             self.context.timers.set(
@@ -211,6 +215,7 @@ class ExecutionAgent(Agent):
     def _report(self, message: Message) -> None:
         report: ExecutionReport = message.payload
         number = report.client_order_id
+        self._costs.report(report)
         if self.desk.owns(number):
             self.desk.report(report)
             if number not in self.context.ledger.working:

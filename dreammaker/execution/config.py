@@ -110,7 +110,7 @@ class ExecutionConfig:
     max_refusals: Annotated[int, Field(ge=1, le=20)] = 8
     pov_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     pov_behind_lots: _Lots = 10
-    risk_aversion: _NotNegative = 0.0001
+    risk_aversion: _NotNegative = 0.000001
     temporary_impact: _Positive = 0.5
     permanent_impact: _NotNegative = 0.0
     reference_volatility: _NotNegative = 5.0

@@ -40,6 +40,7 @@ class ExecutionCost:
     parent_id : int
         0 for an order without a parent.
     algorithm : str
+        Of an order without a parent: "immediate", "exit" or "flatten".
     side : int
     parent_lots, filled_lots : int
     start_ns, end_ns : int

@@ -507,3 +507,24 @@ def test_parent_is_in_the_durable_record_and_its_costs_add_up():
     assert (cost.spread_micros, cost.impact_micros, cost.delay_micros) == (10_000_000, 0, 0)
     assert cost.twap_ticks == 26_000.5
     assert bench.desk.costs.summary()["parents"] == 1
+
+
+def test_order_without_a_parent_is_measured_as_its_own():
+    bench = Desk(algorithm="immediate")
+    bench.target(4)
+    bench.fill(1, 3, 26_002)
+    assert bench.desk.costs.count == 0
+    bench.quote(26_010, 26_011)
+    bench.later(SECOND)
+    bench.report(K.CANCELED, 1, cum_lots=3)
+    entry = bench.desk.costs.costs[-1]
+    assert (entry.algorithm, entry.parent_id) == ("immediate", 0)
+    assert (entry.parent_lots, entry.filled_lots) == (4, 3)
+    # Three lots a tick and a half beyond the mid, one that ran ten ticks away.
+    assert (entry.spread_micros, entry.opportunity_micros) == (4_500_000, 10_000_000)
+    bench.flatten()
+    bench.fill(2, 3, 26_010)
+    exit_cost = bench.desk.costs.costs[-1]
+    assert (exit_cost.algorithm, exit_cost.side) == ("flatten", -1)
+    assert exit_cost.shortfall_micros == 1_500_000
+    assert bench.desk.costs.summary()["parents"] == 2
