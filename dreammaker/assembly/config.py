@@ -192,6 +192,13 @@ class SystemConfig:
     backtest: BacktestConfig = field(default_factory=BacktestConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
 
+    def __post_init__(self) -> None:
+        profile = self.exchange.venue_profile
+        if self.execution.entry_style == "market" and profile.market_orders != "any":
+            raise ConfigError(
+                f'execution.entry_style must not be "market" at the venue {profile.name}, which '
+                'takes market orders to reduce a position only; allowed: "far_touch", "near_touch"')
+
 
 _ADAPTER = TypeAdapter(SystemConfig)
 

@@ -27,7 +27,7 @@ from dreammaker.engine.loop import LoopCounts, PastCommand, TickLoop
 from dreammaker.engine.market import MarketView
 from dreammaker.engine.tape import Tape
 from dreammaker.engine.timers import Timers
-from dreammaker.exchange import ConstantLatency, SimulatedVenue
+from dreammaker.exchange import SimulatedVenue
 from dreammaker.features.config import FEATURE_NAMES, definition_hash
 from dreammaker.features.pipeline import FeatureRows
 from dreammaker.ledger import Ledger
@@ -80,7 +80,7 @@ class Session:
         risk_file = self._open_risk_file()
         self.risk_start = (risk_start if risk_start is not None else
                            risk_file.start if risk_file is not None else RiskStart())
-        feed = source.feed
+        feed = config.exchange.delayed(source.feed, config.run.seed)
         self.models = models or ModelSet.from_config(config, feed.source)
         clock, timers = LoopClock(), Timers()
         market = MarketView(feed.instrument, len(FEATURE_NAMES))
@@ -93,8 +93,7 @@ class Session:
         self.tape = Tape(feed, config.data.batch_events)
         venue = SimulatedVenue(
             feed.instrument, feed.source, config.exchange,
-            ConstantLatency(config.exchange.entry_latency_ms, config.exchange.response_latency_ms),
-            self.tape.venue)
+            config.exchange.latencies(config.run.seed), self.tape.venue, clock)
         self.context = TradingContext(
             clock, timers, market, ledger, gate, venue, self.journal,
             OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False),
@@ -145,6 +144,7 @@ class Session:
             "instrument": asdict(feed.instrument),
             "source": asdict(feed.source),
             "origin": self.source.origin,
+            "venue": self.config.exchange.assumptions(feed.source),
             "config": identity_values(self.config),
             "risk_start": asdict(self.risk_start),
         }

@@ -49,6 +49,9 @@ DAY_TRADE_REDUCTIONS = _tiers(
 INDEX_WEIGHTS = {"WIN": Fraction(1, 5), "IND": Fraction(1)}
 """What a contract counts for in the average daily volume, and its share of the index fee."""
 
+SETTLEMENT_MICROS = {"WIN": 300_000}
+"""A contract that is held to its expiry (B3)."""
+
 
 def tier_average(tiers: tuple[Tier, ...], volume: Fraction) -> Fraction:
     """Average rate at a volume of a progressive table.
@@ -77,7 +80,7 @@ class FeeSchedule:
     broker_micros : int
         The broker's own, besides.
     settlement_micros : int
-        If the contract is held to its expiry.
+        If the contract is held to its expiry; 0 where it is not known.
 
     Examples
     --------
@@ -136,9 +139,8 @@ def b3_index_fees(root: str, daily_lots: float, day_trade_lots: float | None = N
     day_lots = all_lots if day_trade_lots is None else Fraction(day_trade_lots) * weight
     fee = tier_average(INDEX_FEES, all_lots) * weight
     reduced = fee * (1 - tier_average(DAY_TRADE_REDUCTIONS, day_lots))
-    settlement = 300_000 if root == "WIN" else 1_500_000
     return FeeSchedule(_micros(fee), _micros(reduced), _micros(Fraction(str(broker_fee))),
-                       settlement)
+                       SETTLEMENT_MICROS.get(root, 0))
 
 
 def _micros(amount: Fraction) -> int:

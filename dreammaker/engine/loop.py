@@ -282,15 +282,19 @@ class TickLoop:
 
     def _report(self, report: ExecutionReport) -> None:
         now = self.clock.advance(report.local_ns)
-        self._see_before(now)
+        self._see_before(report.local_ns)
         self.counts.reports += 1
         self.journal.report(report, now, self.market.event_count)
         self.director.on_report(report)
 
-    def _see_before(self, now_ns: int) -> None:
-        """At equal times reports and timers come before market records."""
+    def _see_before(self, due_ns: int) -> None:
+        """At equal times reports and timers come before market records.
+
+        An item that a blocking send made late is handled at the present time, but sees the rows
+        of its own: how many later ones a batch holds must not matter.
+        """
         if not self._winding_down:
-            self.market.seek(now_ns - 1)
+            self.market.seek(due_ns - 1)
 
     def _phase(self) -> None:
         change = self._phases.popleft()
@@ -304,7 +308,7 @@ class TickLoop:
     def _timer(self) -> None:
         timer = self.timers.pop()
         now = self.clock.advance(timer.due_ns)
-        self._see_before(now)
+        self._see_before(timer.due_ns)
         self.counts.timers += 1
         self.journal.write(Entry.TIMER, now, self.market.event_count, order_id=timer.key,
                            x=timer.due_ns)

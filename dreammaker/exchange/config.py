@@ -5,12 +5,24 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from dreammaker.domain.fees import b3_index_fees
 from dreammaker.domain.instrument import MONEY_UNIT, Instrument
 from dreammaker.domain.source import SourceProfile
+from dreammaker.engine.clock import NS_PER_S
+from dreammaker.engine.ports import Feed
+from dreammaker.exchange.latency import (
+    ENTRY,
+    FEED,
+    RESPONSE,
+    DelayedFeed,
+    Latencies,
+    LatencyChoice,
+)
 from dreammaker.exchange.profile import VenueProfile, profile_named
 from dreammaker.exchange.queue import QueueConfig, QueueName
 
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+Exponent = Annotated[float, Field(gt=0, le=2)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -23,8 +35,14 @@ class ExchangeConfig:
         What the venue can do, and what is assumed of its latencies.
     filling_mode : int
         Of ``mt5_b3``: the symbol's filling flags (1 FOK, 2 IOC, 4 post-only).
-    entry_latency_ms, response_latency_ms : float
-        From us to the venue, and back.
+    entry_latency_ms, response_latency_ms, feed_latency_ms : float, optional
+        From us to the venue, back, and of market data where the source did not measure its own;
+        None = what the profile assumes.
+    entry_latency_p99_ms, response_latency_p99_ms, feed_latency_p99_ms : float, optional
+        With it the latency is log-normal with that 99th percentile, else every message takes the
+        same.
+    entry_latency_file, response_latency_file, feed_latency_file : str
+        Measured latencies in ms, one a line (or .npy), taken in turn.
     assumed_touch_lots : int
         Where the source shows no sizes, every price is taken to hold this many lots, and a
         resting order to stand behind this many.
@@ -47,12 +65,33 @@ class ExchangeConfig:
         In the currency, for the largest position that working orders can lead to; 0 = none.
     equity : float
         In the currency, at the start of the session.
+    fee_schedule : {"instrument", "b3_index"}
+        Fees a lot and side: the instrument's, or B3's table for index futures by volume.
+    fee_daily_lots, fee_day_trade_lots : float
+        Of ``b3_index``: the account's average daily volume, and the day trades in it.
+    broker_fee_per_lot : float
+        In the currency, a lot and side, besides.
+    impact : bool
+        Whether what we take moves the prices we take at later; off, taking only uses up the book.
+    impact_volatility_ticks, impact_volume_lots : float
+        Standard deviation of the price and market volume over the same time (a day, say).
+    impact_permanent, impact_permanent_exponent : float
+        Y and delta of the power law for what stays (``stochastic.impact``).
+    impact_temporary, impact_temporary_exponent, impact_half_life_s : float
+        Of what fades.
     """
 
     profile: Literal["mt5_b3", "ideal"] = "mt5_b3"
     filling_mode: Annotated[int, Field(ge=0, le=7)] = 3
-    entry_latency_ms: Milliseconds = 40.0
-    response_latency_ms: Milliseconds = 40.0
+    entry_latency_ms: Milliseconds | None = None
+    entry_latency_p99_ms: Milliseconds | None = None
+    entry_latency_file: str = ""
+    response_latency_ms: Milliseconds | None = None
+    response_latency_p99_ms: Milliseconds | None = None
+    response_latency_file: str = ""
+    feed_latency_ms: Milliseconds | None = None
+    feed_latency_p99_ms: Milliseconds | None = None
+    feed_latency_file: str = ""
     assumed_touch_lots: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     queue_model: QueueName = "risk_averse"
     queue_power_n: Annotated[float, Field(gt=0, le=32)] = 3.0
@@ -64,6 +103,18 @@ class ExchangeConfig:
     tunnel_ticks: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     margin_per_lot: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     equity: Annotated[float, Field(ge=0, le=1e12)] = 0.0
+    fee_schedule: Literal["instrument", "b3_index"] = "instrument"
+    fee_daily_lots: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    fee_day_trade_lots: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    broker_fee_per_lot: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    impact: bool = False
+    impact_volatility_ticks: Annotated[float, Field(gt=0, le=1e9)] = 200.0
+    impact_volume_lots: Annotated[float, Field(gt=0, le=1e12)] = 3_000_000.0
+    impact_permanent: Annotated[float, Field(ge=0, le=100)] = 0.3
+    impact_permanent_exponent: Exponent = 0.5
+    impact_temporary: Annotated[float, Field(ge=0, le=100)] = 0.5
+    impact_temporary_exponent: Exponent = 0.5
+    impact_half_life_s: Annotated[float, Field(gt=0, le=1e6)] = 60.0
 
     @property
     def venue_profile(self) -> VenueProfile:
@@ -75,6 +126,75 @@ class ExchangeConfig:
         """How resting orders wait at this venue."""
         return QueueConfig(self.queue_model, self.queue_power_n, self.venue_profile.rlp,
                            self.rlp_share)
+
+
+    def fee_micros_per_lot(self, instrument: Instrument) -> int:
+        """Fee a lot and side of an instrument.
+
+        Raises
+        ------
+        ConfigError
+            If the schedule does not know the instrument.
+        """
+        if self.fee_schedule == "instrument":
+            return instrument.fee_micros_per_lot + round(self.broker_fee_per_lot * MONEY_UNIT)
+        schedule = b3_index_fees(instrument.symbol.upper()[:3], self.fee_daily_lots,
+                                 self.fee_day_trade_lots, self.broker_fee_per_lot)
+        return schedule.fill_micros(1)
+
+    def choice(self, direction: Literal["entry", "response", "feed"]) -> LatencyChoice:
+        """What is said of one direction's latency."""
+        return LatencyChoice(getattr(self, f"{direction}_latency_ms"),
+                             getattr(self, f"{direction}_latency_p99_ms"),
+                             getattr(self, f"{direction}_latency_file"))
+
+    def latencies(self, seed: int) -> Latencies:
+        """To the venue and back.
+
+        Raises
+        ------
+        ConfigError
+            If a latency contradicts itself or its file cannot be used.
+        """
+        profile = self.venue_profile
+        return Latencies(self.choice("entry").make("entry", profile.entry, seed, ENTRY),
+                         self.choice("response").make("response", profile.response, seed, RESPONSE))
+
+    def delayed(self, feed: Feed, seed: int) -> Feed:
+        """A feed with the latency of market data, where its source did not measure its own.
+
+        Without a word on it the import's own constant stays, unless the profile assumes one.
+        """
+        choice, assumed = self.choice("feed"), self.venue_profile.feed
+        if feed.source.has_local_time or (choice.median_ms is None and not choice.file
+                                          and assumed.p99_ms == 0):
+            return feed
+        return DelayedFeed(feed, choice.make("feed", assumed, seed, FEED))
+
+    def assumptions(self, source: SourceProfile) -> list[str]:
+        """What a result rests on, in sentences for its report."""
+        profile, queue = self.venue_profile, self.queue
+        told = [f"Venue profile {profile.name}.",
+                f"Orders to the venue: {self.choice('entry').told(profile.entry)}.",
+                f"Answers to us: {self.choice('response').told(profile.response)}."]
+        if profile.blocking_send:
+            told.append("A send holds up the program until its answer is there.")
+        if not source.has_local_time:
+            told.append(f"Market data to us: {self.choice('feed').told(profile.feed)}.")
+        told.append(f"Queue model {queue.model}.")
+        if queue.rlp:
+            told.append("Prints may match off the visible queue (RLP): it moves by no more than "
+                        "the level decreased." if source.depth_levels else
+                        f"{queue.rlp_share:.0%} of every print is taken to match off the visible "
+                        "queue (RLP, assumed).")
+        if self.impact:
+            told.append(f"IMPACT ON (assumed): permanent {self.impact_permanent:g}, temporary "
+                        f"{self.impact_temporary:g} with a half-life of "
+                        f"{self.impact_half_life_s:g} s, at {self.impact_volatility_ticks:g} ticks "
+                        f"of volatility and {self.impact_volume_lots:g} lots of volume.")
+        else:
+            told.append("Our orders do not change what others do.")
+        return told
 
 
 def matcher_settings(instrument: Instrument, source: SourceProfile,
@@ -97,7 +217,7 @@ def matcher_settings(instrument: Instrument, source: SourceProfile,
         "margin_micros": round(config.margin_per_lot * MONEY_UNIT),
         "equity_micros": round(config.equity * MONEY_UNIT),
         "tick_value_micros": instrument.tick_value_micros,
-        "fee_micros": instrument.fee_micros_per_lot,
+        "fee_micros": config.fee_micros_per_lot(instrument),
         "queue_kind": queue.kind,
         "queue_n": queue.power_n,
         "queue_prints": int(queue.prints(source)),
@@ -106,6 +226,15 @@ def matcher_settings(instrument: Instrument, source: SourceProfile,
     }
     if config.max_order_lots is not None:
         settings["max_order_lots"] = config.max_order_lots
+    if config.impact:
+        settings["impact"] = {
+            "permanent_ticks": config.impact_permanent * config.impact_volatility_ticks,
+            "permanent_exponent": config.impact_permanent_exponent,
+            "temporary_ticks": config.impact_temporary * config.impact_volatility_ticks,
+            "temporary_exponent": config.impact_temporary_exponent,
+            "volume_lots": config.impact_volume_lots,
+            "half_life_ns": config.impact_half_life_s * NS_PER_S,
+        }
     # The nearest ticks inside the band.
     if config.band_low_points is not None:
         settings["band_low"] = -int(-config.band_low_points // instrument.tick_size)

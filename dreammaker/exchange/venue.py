@@ -9,6 +9,7 @@ a dynamic tunnel sets off.
 """
 
 import heapq
+from dataclasses import replace
 
 from dreammaker._ext.matching_kernel import Matcher
 from dreammaker.domain.errors import InputError
@@ -28,6 +29,7 @@ from dreammaker.domain.orders import (
     WorkingOrder,
 )
 from dreammaker.domain.source import SourceProfile
+from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.ports import LatencyModel
 from dreammaker.engine.tape import VenueCursor
 from dreammaker.exchange.books import VenueBooks
@@ -47,14 +49,20 @@ class SimulatedVenue:
     latency : LatencyModel
     cursor : VenueCursor
         The venue's place in the tape.
+    clock : LoopClock, optional
+        The loop's. A profile whose sends block moves it to the moment of the answer, as a call
+        that blocks would; without a clock sends do not block.
     """
 
     def __init__(self, instrument: Instrument, source: SourceProfile, config: ExchangeConfig,
-                 latency: LatencyModel, cursor: VenueCursor) -> None:
+                 latency: LatencyModel, cursor: VenueCursor,
+                 clock: LoopClock | None = None) -> None:
         self.instrument, self.latency, self.cursor = instrument, latency, cursor
-        self.fee_micros_per_lot = instrument.fee_micros_per_lot
+        self.fee_micros_per_lot = config.fee_micros_per_lot(instrument)
         self.matcher = Matcher(**matcher_settings(instrument, source, config))
-        self._arrivals: list[tuple[int, int, _Message]] = []
+        self.clock = clock if config.venue_profile.blocking_send else None
+        self.blocked_until_ns = -(2**62)
+        self._arrivals: list[tuple[int, int, _Message, int]] = []
         self._reports: list[tuple[int, int, ExecutionReport]] = []
         self._messages = self._report_count = self._fill_count = 0
         self._last_arrival_ns = self._last_local_ns = 0
@@ -94,6 +102,9 @@ class SimulatedVenue:
         The venue stops at its first report: it never passes a moment at which an answer of ours
         could still arrive.
         """
+        if until_ns < self.blocked_until_ns:
+            # While a send blocks nothing is seen: what came meanwhile comes at its end.
+            return None
         while True:
             horizon = min(until_ns, self._reports[0][0]) if self._reports else until_ns
             if self._arrivals and self._arrivals[0][0] <= horizon:
@@ -104,15 +115,26 @@ class SimulatedVenue:
             elif not self._advance_market(horizon):
                 break
         if self._reports and self._reports[0][0] <= until_ns:
-            return heapq.heappop(self._reports)[2]
+            report = heapq.heappop(self._reports)[2]
+            if report.local_ns < self.blocked_until_ns:
+                report = replace(report, local_ns=self.blocked_until_ns)
+            return report
         return None
 
     def _send(self, message: _Message, now_ns: int) -> None:
-        # One connection: a cancel does not overtake its order.
-        arrival_ns = max(now_ns + self.latency.entry_ns(self._messages), self._last_arrival_ns)
-        self._last_arrival_ns = arrival_ns
-        heapq.heappush(self._arrivals, (arrival_ns, self._messages, message))
+        number = self._messages
         self._messages += 1
+        sent_ns = now_ns if self.clock is None else max(now_ns, self.blocked_until_ns)
+        # One connection: a cancel does not overtake its order.
+        arrival_ns = max(sent_ns + self.latency.entry_ns(number), self._last_arrival_ns)
+        self._last_arrival_ns = arrival_ns
+        answer_ns = 0
+        if self.clock is not None:
+            # Its answer and other reports draw from the same latencies, by even and odd numbers.
+            answer_ns = arrival_ns + self.latency.response_ns(2 * number)
+            self.blocked_until_ns = answer_ns
+            self.clock.advance(answer_ns)
+        heapq.heappush(self._arrivals, (arrival_ns, number, message, answer_ns))
 
     def _advance_market(self, until_ns: int) -> bool:
         """Take records up to a time; True where it stopped at one that concerned our orders."""
@@ -128,8 +150,8 @@ class SimulatedVenue:
                 return True
         return False
 
-    def _arrive(self, arrival: tuple[int, int, _Message]) -> None:
-        time_ns, _, message = arrival
+    def _arrive(self, arrival: tuple[int, int, _Message, int]) -> None:
+        time_ns, _, message, answer_ns = arrival
         number = message.client_order_id
         if isinstance(message, SubmitOrder):
             self.books.arrived(message)
@@ -141,9 +163,9 @@ class SimulatedVenue:
             self.matcher.replace(number, message.qty_lots, message.price_ticks, time_ns)
         else:
             self.matcher.cancel(number, time_ns)
-        self._take_outcomes()
+        self._take_outcomes(answer_ns)
 
-    def _take_outcomes(self) -> None:
+    def _take_outcomes(self, answer_ns: int = 0) -> None:
         fee = self.fee_micros_per_lot
         for (kind, number, qty, price, leaves, cum, liquidity, venue_ns,
                 reason) in self.matcher.take_outcomes():
@@ -153,7 +175,11 @@ class SimulatedVenue:
                 self._fill_count += 1
                 fill_id = self._fill_count
             # Answers travel on one connection: none overtakes another.
-            local_ns = max(venue_ns + self.latency.response_ns(sequence), self._last_local_ns)
+            if self.clock is None:
+                local_ns = venue_ns + self.latency.response_ns(sequence)
+            else:
+                local_ns = answer_ns or venue_ns + self.latency.response_ns(2 * sequence + 1)
+            local_ns = max(local_ns, self._last_local_ns)
             self._last_local_ns = local_ns
             self._report_count += 1
             report = ExecutionReport(

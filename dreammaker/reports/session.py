@@ -250,10 +250,9 @@ def _assumptions(identity: dict[str, Any]) -> str:
              if source["depth_levels"] else
              "The source shows no sizes: every price is taken to hold "
              f"{exchange['assumed_touch_lots']} lots.")
-    return (f"<p>Orders take {exchange['entry_latency_ms']:g} ms to the venue and "
-            f"{exchange['response_latency_ms']:g} ms back (assumed). {depth} A resting order "
+    return (f"<p>{html.escape(' '.join(identity['venue']))} {depth} A resting order "
             "stands behind what was shown at its price; prints move it forward, and a print "
-            "through its price fills it. Our orders do not change what others do. "
+            "through its price fills it. "
             f"{html.escape(fees)}; taxes and margin are not included. One day says nothing about "
             "the next.</p>")
 
