@@ -9,7 +9,8 @@ from dreammaker._ext.latency cimport (LATENCY_LIMIT_S, latency_constant, latency
 
 cnp.import_array()
 
-cdef int64_t LIMIT_NS = LATENCY_LIMIT_S * <int64_t>1000000000
+cdef int64_t NS_PER_S = 1000000000
+cdef int64_t LIMIT_NS = LATENCY_LIMIT_S * NS_PER_S
 
 
 cdef class Latency:
@@ -31,12 +32,12 @@ cdef class Latency:
         self.latency = latency_constant(0)
 
     @staticmethod
-    def constant(int64_t latency_ns):
+    def constant(int64_t each_ns):
         """Every message takes the same."""
         cdef Latency made = Latency()
-        if not 0 <= latency_ns <= LIMIT_NS:
-            raise ValueError(f"latency_ns must be in [0, {LIMIT_NS}], was {latency_ns}")
-        made.latency = latency_constant(latency_ns)
+        if not 0 <= each_ns <= LIMIT_NS:
+            raise ValueError(f"each_ns must be in [0, {LIMIT_NS}], was {each_ns}")
+        made.latency = latency_constant(each_ns)
         return made
 
     @staticmethod
@@ -44,8 +45,8 @@ cdef class Latency:
         """Log-normal; seed in [0, 2**64), stream (one a direction) in [0, 256)."""
         cdef Latency made = Latency()
         if not 0.0 < median_ns <= p99_ns <= LIMIT_NS:
-            raise ValueError("0 < median_ns <= p99_ns must hold, and p99_ns be no more than "
-                             f"{LIMIT_NS}, were {median_ns} and {p99_ns}")
+            raise ValueError(f"median_ns must be above 0, p99_ns in [median_ns, {LIMIT_NS}], were "
+                             f"{median_ns} and {p99_ns}")
         if not 0 <= seed < 2**64 or not 0 <= stream < 256:
             raise ValueError(f"seed must be in [0, 2**64) and stream in [0, 256), were {seed} "
                              f"and {stream}")
@@ -72,17 +73,15 @@ cdef class Latency:
             raise ValueError(f"number must be 0 or more, was {number}")
         return latency_ns(&self.latency, number)
 
-    def delay(self, const int64_t[:] exch_ns, const int64_t[::1] packet, int64_t first_packet,
-              int64_t last_ns, int64_t[::1] out):
-        """Local times of records: one draw a packet, none before the one that came earlier.
+    def delay(self, const int64_t[:] exch_ns, int64_t last_ns, int64_t[::1] out):
+        """Local times of records: one draw a second of exchange time, none before an earlier one.
+
+        A draw a record would, as records do not overtake each other, delay all of them by the
+        longest of thousands of draws.
 
         Parameters
         ----------
         exch_ns : int64 array, shape (n,)
-        packet : int64 array, shape (n,)
-            Number of each record's packet, the array's first being 0.
-        first_packet : int
-            Packets before this array.
         last_ns : int
             Local time of the record before.
         out : int64 array, shape (n,)
@@ -94,14 +93,19 @@ cdef class Latency:
         """
         cdef Py_ssize_t i
         cdef int64_t at
-        if not exch_ns.shape[0] == packet.shape[0] == out.shape[0]:
-            raise ValueError("exch_ns, packet and out must be of one length, were "
-                             f"{exch_ns.shape[0]}, {packet.shape[0]} and {out.shape[0]}")
-        if first_packet < 0:
-            raise ValueError(f"first_packet must be 0 or more, was {first_packet}")
+        cdef int64_t second
+        cdef int64_t drawn_for = -1
+        cdef int64_t drawn_ns = 0
+        if exch_ns.shape[0] != out.shape[0]:
+            raise ValueError("exch_ns and out must be of one length, were "
+                             f"{exch_ns.shape[0]} and {out.shape[0]}")
         with nogil:
             for i in range(exch_ns.shape[0]):
-                at = exch_ns[i] + latency_ns(&self.latency, first_packet + packet[i])
+                second = exch_ns[i] // NS_PER_S if exch_ns[i] >= 0 else 0
+                if second != drawn_for:
+                    drawn_for = second
+                    drawn_ns = latency_ns(&self.latency, second)
+                at = exch_ns[i] + drawn_ns
                 if at > last_ns:
                     last_ns = at
                 out[i] = last_ns

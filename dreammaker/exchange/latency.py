@@ -138,8 +138,8 @@ def read_samples(path: Path) -> NDArray[np.int64]:
 class DelayedFeed:
     """A feed whose records reach us after a latency of ours, where the source did not measure.
 
-    Records whose local time is a measurement keep it, as do sources that measure (their profile
-    says so). One draw a packet; records stay in order. Made local times carry LOCAL_SYNTHETIC.
+    Sources that measure (their profile says so) keep their times. One draw a second of exchange
+    time; records stay in order. Made local times carry LOCAL_SYNTHETIC.
 
     Parameters
     ----------
@@ -151,7 +151,6 @@ class DelayedFeed:
         self.feed, self.latency = feed, latency
         self.instrument: Instrument = feed.instrument
         self.source: SourceProfile = feed.source
-        self._packets = 0
         self._last_ns = -(2**62)
 
     @property
@@ -165,13 +164,8 @@ class DelayedFeed:
         if self.source.has_local_time or not len(read):
             return read
         events = read.copy()
-        ends = (events["flags"] & np.uint32(Flag.LAST)) != 0
-        # A packet's number: the packets that ended before the record.
-        packet = np.cumsum(ends) - ends
         local = np.empty(len(events), np.int64)
-        self._last_ns = self.latency.delay(events["exch_ns"], packet.astype(np.int64),
-                                           self._packets, self._last_ns, local)
-        self._packets += int(ends.sum())
+        self._last_ns = self.latency.delay(events["exch_ns"], self._last_ns, local)
         events["local_ns"] = local
         events["flags"] |= np.uint32(Flag.LOCAL_SYNTHETIC)
         return events

@@ -4,95 +4,32 @@ import numpy as np
 import pytest
 
 from dreammaker.domain.errors import InputError
-from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     CancelOrder,
     Liquidity,
-    OrderType,
     Reason,
-    ReportKind,
+    ReplaceOrder,
     SubmitOrder,
-    TimeInForce,
+    approve_replace,
 )
-from dreammaker.domain.schema import EVENT_DTYPE, Flag, Kind, Phase
-from dreammaker.domain.source import SourceProfile
-from dreammaker.engine.market import MarketView
-from dreammaker.engine.tape import Tape
-from dreammaker.exchange import ConstantLatency, ExchangeConfig, SimulatedVenue
-from dreammaker.ledger import Ledger
-from dreammaker.risk import RiskConfig, RiskGate
-
-WIN = Instrument.win()
-MS = 1_000_000
-DAY, IOC = TimeInForce.DAY, TimeInForce.IOC
-MARKET, LIMIT = OrderType.MARKET, OrderType.LIMIT
-K = ReportKind
-
-
-class ArrayFeed:
-    def __init__(self, events, source):
-        self.events, self.source, self.instrument, self.at = events, source, WIN, 0
-
-    @property
-    def total_events(self):
-        return len(self.events)
-
-    def read(self, max_events):
-        found = self.events[self.at:self.at + max_events]
-        self.at += len(found)
-        return found
-
-
-class Latencies:
-    """Latencies drawn beforehand, to make messages overtake each other if they could."""
-
-    def __init__(self, entry, response):
-        self.entry, self.response = entry, response
-
-    def entry_ns(self, sequence):
-        return self.entry[sequence % len(self.entry)]
-
-    def response_ns(self, sequence):
-        return self.response[sequence % len(self.response)]
-
-
-def records(*rows, local_after=MS):
-    """Rows of (exch_ns, kind, side, price, qty[, aux])."""
-    events = np.zeros(len(rows), EVENT_DTYPE)
-    for event, (at, kind, side, price, qty, *aux) in zip(events, rows, strict=True):
-        event["exch_ns"], event["local_ns"], event["kind"] = at, at + local_after, kind
-        event["side"], event["price_ticks"], event["qty_lots"] = side, price, qty
-        event["flags"], event["aux"] = int(Flag.LAST), aux[0] if aux else 0
-    return events
-
-
-def venue(events, *, entry=40, response=40, batch=4096, latency=None):
-    tape = Tape(ArrayFeed(events, SourceProfile("test", 10, True)), batch)
-    return SimulatedVenue(WIN, tape.feed.source, ExchangeConfig(profile="ideal"),
-                          latency or ConstantLatency(entry, response), tape.venue)
-
-
-def approved(number, side, qty, price=0, *, order_type=LIMIT, tif=DAY):
-    """An order as the gate approves it, in a market and ledger that allow anything."""
-    market = MarketView(WIN, 27)
-    market.book_ok, market.bid_ticks, market.ask_ticks = True, 100, 101
-    gate = RiskGate(RiskConfig(max_position_lots=1000, max_order_lots=1000,
-                               price_collar_ticks=10_000), Ledger(WIN), market)
-    return gate.check(SubmitOrder(number, side, order_type, tif, qty, price, 0), 0)
-
-
-def drain(broker, until_ns):
-    found = []
-    while (report := broker.next_report(until_ns)) is not None:
-        found.append(report)
-    return found
-
-
-def kinds(reports):
-    return [report.kind for report in reports]
-
-
-BOOK = [(0, Kind.LEVEL_SET, 1, 100, 10), (0, Kind.LEVEL_SET, -1, 101, 10)]
+from dreammaker.domain.schema import Kind, Phase
+from dreammaker.engine.clock import LoopClock
+from tests.unit.venue_world import (
+    BOOK,
+    DAY,
+    IOC,
+    LIMIT,
+    MARKET,
+    MS,
+    WIN,
+    K,
+    Latencies,
+    approved,
+    drain,
+    kinds,
+    records,
+    venue,
+)
 
 
 def test_an_order_travels_both_ways():
@@ -284,3 +221,66 @@ def test_memory_of_the_venue_is_bounded():
     assert number > 3_000
     assert most_chunks <= 4
     assert (len(broker._arrivals), len(broker._reports)) == (0, 0)
+
+
+def test_a_change_travels_like_an_order():
+    broker = venue(records(*BOOK, (400 * MS, Kind.GAP, 0, 0, 1)), entry=10, response=5)
+    broker.submit(approved(1, 1, 5, 100), 0)
+    broker.replace(approve_replace(ReplaceOrder(1, 3, 99, 20 * MS), 20 * MS), 20 * MS)
+    accepted, replaced = drain(broker, 10**9)
+    assert (replaced.kind, replaced.venue_ns, replaced.local_ns) == (K.REPLACED, 30 * MS, 35 * MS)
+    assert (replaced.leaves_lots, replaced.price_ticks, accepted.leaves_lots) == (3, 99, 5)
+    with pytest.raises(AssertionError):
+        broker.replace(ReplaceOrder(1, 3, 99, 0), 0)
+
+
+def test_a_stop_tells_of_its_trigger_before_its_fill():
+    broker = venue(records(*BOOK, (60 * MS, Kind.TRADE, 1, 102, 1)), entry=10, response=5)
+    broker.submit(approved(1, 1, 5, 102, order_type=3, trigger_ticks=102), 0)
+    assert kinds(drain(broker, 10**9)) == [K.ACCEPTED, K.TRIGGERED, K.FILLED]
+
+
+class TestBlockingSends:
+    """A profile whose sends block: the loop's clock moves to the answer, and nothing is seen."""
+
+    @staticmethod
+    def blocking(rows, clock):
+        return venue(records(*BOOK, *rows, (900 * MS, Kind.GAP, 0, 0, 1)), entry=10, response=5,
+                     clock=clock, profile="mt5_b3")
+
+    def test_the_clock_moves_to_the_answer(self):
+        clock = LoopClock(20 * MS)
+        broker = self.blocking([], clock)
+        broker.submit(approved(1, 1, 2, 100), clock.now_ns)
+        assert clock.now_ns == 35 * MS
+        assert drain(broker, 35 * MS - 1) == []
+        (accepted,) = drain(broker, 35 * MS)
+        assert (accepted.kind, accepted.venue_ns, accepted.local_ns) == (
+            K.ACCEPTED, 30 * MS, 35 * MS)
+
+    def test_a_second_message_waits_for_the_first_answer(self):
+        clock = LoopClock()
+        broker = self.blocking([], clock)
+        broker.submit(approved(1, 1, 2, 100), 0)
+        broker.submit(approved(2, 1, 2, 99), 0)
+        broker.cancel(CancelOrder(1, 0), 0)
+        assert [(r.venue_ns // MS, r.local_ns // MS) for r in drain(broker, 10**9)] == [
+            (10, 45), (25, 45), (40, 45)]
+
+    def test_a_fill_on_its_way_is_seen_at_the_end_of_the_block(self):
+        clock = LoopClock()
+        broker = self.blocking([(18 * MS, Kind.TRADE, -1, 99, 1)], clock)
+        broker.submit(approved(1, 1, 2, 100), 0)
+        assert kinds(drain(broker, 15 * MS)) == [K.ACCEPTED]
+        # The fill of 18 ms would be here at 23; a send at 20 keeps us until 35.
+        clock.advance(20 * MS)
+        broker.submit(approved(2, 1, 2, 98), 20 * MS)
+        assert drain(broker, 30 * MS) == []
+        assert [(r.kind, r.local_ns // MS) for r in drain(broker, 35 * MS)] == [
+            (K.FILLED, 35), (K.ACCEPTED, 35)]
+
+    def test_without_a_clock_a_send_does_not_block(self):
+        broker = self.blocking([], None)
+        broker.submit(approved(1, 1, 2, 100), 0)
+        broker.submit(approved(2, 1, 2, 99), 0)
+        assert [r.local_ns // MS for r in drain(broker, 10**9)] == [15, 15]
