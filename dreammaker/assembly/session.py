@@ -144,7 +144,6 @@ class Session:
             "instrument": asdict(feed.instrument),
             "source": asdict(feed.source),
             "origin": self.source.origin,
-            "venue": self.config.exchange.assumptions(feed.source),
             "config": identity_values(self.config),
             "risk_start": asdict(self.risk_start),
         }

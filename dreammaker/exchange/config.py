@@ -171,30 +171,30 @@ class ExchangeConfig:
             return feed
         return DelayedFeed(feed, choice.make("feed", assumed, seed, FEED))
 
-    def assumptions(self, source: SourceProfile) -> list[str]:
-        """What a result rests on, in sentences for its report."""
+    def assumptions(self, source: SourceProfile) -> list[tuple[str, str]]:
+        """What a result rests on, for its report: (term, sentence)."""
         profile, queue = self.venue_profile, self.queue
-        told = [f"Venue profile {profile.name}.",
-                f"Orders to the venue: {self.choice('entry').told(profile.entry)}.",
-                f"Answers to us: {self.choice('response').told(profile.response)}."]
-        if profile.blocking_send:
-            told.append("A send holds up the program until its answer is there.")
+        latency = (f"orders to the venue {self.choice('entry').told(profile.entry)}; answers to us "
+                   f"{self.choice('response').told(profile.response)}")
         if not source.has_local_time:
-            told.append(f"Market data to us: {self.choice('feed').told(profile.feed)}.")
-        told.append(f"Queue model {queue.model}.")
+            latency += f"; market data to us {self.choice('feed').told(profile.feed)}"
+        if profile.blocking_send:
+            latency += "; a send holds up the program until its answer is there"
+        waits = (f"{queue.model}: a resting order stands behind all that was shown at its price "
+                 "when it arrived; a print through its price fills it")
         if queue.rlp:
-            told.append("Prints may match off the visible queue (RLP): it moves by no more than "
-                        "the level decreased." if source.depth_levels else
-                        f"{queue.rlp_share:.0%} of every print is taken to match off the visible "
-                        "queue (RLP, assumed).")
-        if self.impact:
-            told.append(f"IMPACT ON (assumed): permanent {self.impact_permanent:g}, temporary "
-                        f"{self.impact_temporary:g} with a half-life of "
-                        f"{self.impact_half_life_s:g} s, at {self.impact_volatility_ticks:g} ticks "
-                        f"of volatility and {self.impact_volume_lots:g} lots of volume.")
-        else:
-            told.append("Our orders do not change what others do.")
-        return told
+            waits += ("; prints may match off the visible queue (RLP), which moves by no more "
+                      "than the level decreased" if source.depth_levels else
+                      f"; {queue.rlp_share:.0%} of every print is taken to match off the visible "
+                      "queue (RLP, assumed)")
+        impact = ("off: our orders do not change what others do, a fill moves no later price"
+                  if not self.impact else
+                  f"ON (assumed): permanent {self.impact_permanent:g}, temporary "
+                  f"{self.impact_temporary:g} with a half-life of {self.impact_half_life_s:g} s, "
+                  f"at {self.impact_volatility_ticks:g} ticks of volatility and "
+                  f"{self.impact_volume_lots:g} lots of volume")
+        return [("Venue", f"profile {profile.name}."), ("Latency", f"{latency}."),
+                ("Queue", f"{waits}."), ("Impact", f"{impact}.")]
 
 
 def matcher_settings(instrument: Instrument, source: SourceProfile,

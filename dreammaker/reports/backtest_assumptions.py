@@ -3,6 +3,8 @@
 from typing import Any
 
 from dreammaker.backtest.result import BacktestResult
+from dreammaker.domain.source import SourceProfile
+from dreammaker.exchange import ExchangeConfig
 
 Entries = list[tuple[str, str]]
 
@@ -18,24 +20,12 @@ def assumptions(result: BacktestResult) -> Entries:
          "generated, not recorded: it says something about the program and nothing about a "
          "market. Our orders do not change what others do."),
         ("Source", _source(source, config["exchange"])),
-        *venue_entries(config["exchange"]),
+        *ExchangeConfig(**config["exchange"]).assumptions(SourceProfile(**source)),
         ("Fees", _fees(header["instrument"])),
         ("Sessions", _sessions(config)),
         ("Model", _model(header)),
         ("Left out", "taxes, margin, financing; hidden liquidity beyond what the records show; "
          "what our own trading would teach others."),
-    ]
-
-
-def venue_entries(exchange: dict[str, Any]) -> Entries:
-    """What the simulated venue assumes, by its configuration."""
-    return [
-        ("Latency", f"orders take {exchange['entry_latency_ms']:g} ms to the venue and "
-         f"{exchange['response_latency_ms']:g} ms back, constant (assumed, not measured)."),
-        ("Queue", "a resting order stands behind all that was shown at its price when it arrived; "
-         "prints and a shrinking level move it forward, a print through its price fills it "
-         "(risk-averse)."),
-        ("Impact", "off: a fill moves no later price."),
     ]
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Liquidity, Reason, ReportKind
-from dreammaker.domain.source import ALL_LEVELS
+from dreammaker.domain.source import ALL_LEVELS, SourceProfile
 from dreammaker.engine.clock import NS_PER_S, iso_utc
+from dreammaker.exchange import ExchangeConfig
 from dreammaker.reports.page import Section, money, page, table
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, Entry
 from dreammaker.store.segments import read_segment
@@ -250,9 +251,9 @@ def _assumptions(identity: dict[str, Any]) -> str:
              if source["depth_levels"] else
              "The source shows no sizes: every price is taken to hold "
              f"{exchange['assumed_touch_lots']} lots.")
-    return (f"<p>{html.escape(' '.join(identity['venue']))} {depth} A resting order "
-            "stands behind what was shown at its price; prints move it forward, and a print "
-            "through its price fills it. "
+    venue = " ".join(f"{term}: {text}" for term, text in ExchangeConfig(**exchange).assumptions(
+        SourceProfile(**source)))
+    return (f"<p>{html.escape(venue)} {depth} "
             f"{html.escape(fees)}; taxes and margin are not included. One day says nothing about "
             "the next.</p>")
 
