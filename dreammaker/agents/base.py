@@ -1,7 +1,7 @@
 """What every agent is: a life cycle, an inbox, an outbox, metrics, and a way to fail."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -49,6 +49,15 @@ class AgentMetrics:
 
 
 Handler = Callable[[Message], None]
+
+
+def describe(agents: "Sequence[Agent]") -> str:
+    """Agents, states and what they offer, one line an agent, in order."""
+    width = max(len(agent.name) for agent in agents)
+    return "\n".join(
+        f"{index}. {agent.name:<{width}}  {agent.state.name:<11}  "
+        f"{', '.join(sorted(c.name.lower() for c in agent.capabilities))}"
+        for index, agent in enumerate(agents, 1))
 
 
 class Agent:

@@ -7,7 +7,7 @@ is left, with a bound. It is an agent itself: proposals, rows and phases reach i
 import logging
 from dataclasses import replace
 
-from dreammaker.agents.base import Agent, AgentState
+from dreammaker.agents.base import Agent, AgentState, describe
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.deciding import Decider
 from dreammaker.agents.emergency import cancel_without_agents, flatten_without_agents
@@ -15,6 +15,7 @@ from dreammaker.agents.guard import TIMERS, Guard
 from dreammaker.agents.heartbeats import Heartbeats
 from dreammaker.agents.notes import (
     note_agent_state,
+    note_denied,
     note_phase,
     note_rearmed,
     note_report,
@@ -145,15 +146,8 @@ class Coordinator(Agent):
         return self._routes[capability]
 
     def topology(self) -> str:
-        """Agents, states and what they offer, as text.
-
-        One line an agent, in stepping order.
-        """
-        width = max(len(name) for name in self.agents)
-        return "\n".join(
-            f"{index}. {agent.name:<{width}}  {agent.state.name:<11}  "
-            f"{', '.join(sorted(c.name.lower() for c in agent.capabilities))}"
-            for index, agent in enumerate(self._order, 1))
+        """Agents, states and what they offer, one line an agent, in stepping order."""
+        return describe(self._order)
 
     def start_all(self) -> None:
         """Start every agent, itself last."""
@@ -242,6 +236,7 @@ class Coordinator(Agent):
     def on_phase(self, phase: Phase) -> None:
         """Tell risk of the session's phase."""
         note_phase(self.context, phase)
+        self.guard.kill.on_phase()
         self._tell(MessageType.STATUS, Topic.PHASE, Capability.GUARD, phase)
         self.pump()
 
@@ -315,9 +310,13 @@ class Coordinator(Agent):
 
     def _route(self, message: Message) -> bool:
         agent = self._routes[message.to]
-        if message.to is Capability.EXECUTE and self.guard.kill.is_engaged:
-            return False
-        if agent is None or not agent.deliver(message):
+        silenced = message.to is Capability.EXECUTE and self.guard.kill.is_engaged
+        if silenced or agent is None or not agent.deliver(message):
+            if message.topic is Topic.DENIED:
+                # Who asked is gone, but no denial goes without a record.
+                note_denied(self.context, message.payload)
+            if silenced:
+                return False
             self.undelivered += 1
             if message.to in _CRITICAL:
                 self._stand_down(Reason.AGENT_NOT_RUNNING)

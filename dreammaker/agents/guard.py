@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from dreammaker.agents.context import TradingContext
-from dreammaker.agents.kill import KILL_TIMER, KillSwitch, adopt_position, ask
+from dreammaker.agents.kill import KILL_TIMER, KillSwitch, adopt_position, ask, fair_price_ticks
 from dreammaker.agents.notes import note_rearmed, note_stand_down, say
 from dreammaker.agents.sending import send_cancel
 from dreammaker.domain.orders import ExecutionReport, QueryFailed, Reason
@@ -23,7 +23,7 @@ from dreammaker.store.risk_file import RiskStart
 
 DEADLINE_TIMER = "deadline"
 RECONCILE_TIMER = "reconcile"
-RECONCILE_NS = 5 * NS_PER_S
+RECONCILE_NS = NS_PER_S
 TIMERS = frozenset({KILL_TIMER, DEADLINE_TIMER, RECONCILE_TIMER})
 
 _COMMANDED = {LoopCommand.KILL: TradingState.KILLED, LoopCommand.HALT: TradingState.HALTED,
@@ -113,6 +113,8 @@ class Guard:
         if self._deadline_passed and (ledger.position.lots or ledger.working):
             self.worsen(TradingState.KILLED, Reason.DEADLINE,
                         f"{ledger.position.lots:+d} lots, {len(ledger.working)} orders")
+        # On record before anything is done about it, so that a restart goes on with it.
+        self.save()
         if gate.state is TradingState.KILLED:
             if not self.kill.is_engaged:
                 self._stop_execution()
@@ -151,7 +153,13 @@ class Guard:
         context, ledger, now = self.context, self.context.ledger, self.context.clock.now_ns
         orders = ask(lambda: context.broker.query_working(now), self._note_failure)
         answer = ask(lambda: context.broker.query_position(now), self._note_failure)
-        if isinstance(orders, QueryFailed) or isinstance(answer, QueryFailed):
+        before = context.risk_start
+        price = 0 if isinstance(answer, QueryFailed) else fair_price_ticks(
+            context, answer.average_price_ticks)
+        # A position is only taken over at a price; before the first mid there may be none.
+        unpriced = not isinstance(answer, QueryFailed) and not price and (
+            answer.lots != 0 or before.lots != 0)
+        if isinstance(orders, QueryFailed) or isinstance(answer, QueryFailed) or unpriced:
             self.worsen(TradingState.REDUCE_ONLY, Reason.POSITION_UNKNOWN)
             context.timers.set(Timer(now + RECONCILE_NS, self.owner, RECONCILE_TIMER))
             return
@@ -159,8 +167,7 @@ class Guard:
             if ledger.find(working.client_order_id) is None:
                 ledger.found(working)
                 send_cancel(context, working.client_order_id, Reason.RESTARTED)
-        before = context.risk_start
-        price = adopt_position(context, answer.lots, answer.average_price_ticks)
+        adopt_position(context, answer.lots, price)
         # What is adopted costs its price in the ledger; in truth it was paid for by earlier runs.
         worth = price * ledger.instrument.tick_value_micros
         context.gate.result.carried_micros = before.cash_micros + before.lots * worth

@@ -46,7 +46,10 @@ ARRIVE_NS = 5 * NS_PER_S
 """An order the broker has not heard of for so long after it was sent never got there."""
 
 RESEND_NS = 5 * NS_PER_S
-"""A flattening order that was refused, or does not fill, is followed by another after so long."""
+RESEND_MOST_NS = 60 * NS_PER_S
+"""A flattening order that was refused, or does not fill, is followed by another after so long;
+refused again and again, after twice as long each time, up to the second figure, or as soon as the
+session is in another phase."""
 
 TRIES = 3
 
@@ -76,7 +79,8 @@ class KillSwitch:
         self._book, self._note_failure = book, note_failure
         self._timer_set = False
         self._last_order = 0
-        self._last_sent_ns = -RESEND_NS
+        self._last_sent_ns = -RESEND_MOST_NS
+        self._vain_count = 0
         self._failed_count = 0
         self._differs_since_ns: int | None = None
 
@@ -84,6 +88,12 @@ class KillSwitch:
         """Begin; once begun it is not left."""
         if not self.is_engaged:
             self.is_engaged = True
+            self.step()
+
+    def on_phase(self) -> None:
+        """The session is in another phase: what was refused may pass now."""
+        if self.is_engaged:
+            self._vain_count = 0
             self.step()
 
     def on_timer(self) -> None:
@@ -214,7 +224,7 @@ class KillSwitch:
         if self._differs_since_ns is None:
             self._differs_since_ns = now
         if now - self._differs_since_ns >= SETTLE_NS:
-            adopt_position(context, reported, price_ticks)
+            adopt_position(context, reported, fair_price_ticks(context, price_ticks))
             self._differs_since_ns = None
             return ledger.position.lots
         if reported * held <= 0:
@@ -227,9 +237,11 @@ class KillSwitch:
         side, now = (-1 if lots > 0 else 1), context.clock.now_ns
         missing = abs(lots) - ledger.working_lots(side)
         last = ledger.find(self._last_order)
-        unfilled = last is None or not last.filled_lots
-        if missing <= 0 or (unfilled and now - self._last_sent_ns < RESEND_NS):
+        in_vain = last is None or not last.filled_lots
+        pause = min(RESEND_NS << max(self._vain_count - 1, 0), RESEND_MOST_NS)
+        if missing <= 0 or (in_vain and self._vain_count and now - self._last_sent_ns < pause):
             return
+        self._vain_count = self._vain_count + 1 if in_vain else 1
         order = SubmitOrder(ledger.next_order_id(), side, OrderType.MARKET, TimeInForce.DAY,
                             missing, context.market.bid_ticks if side < 0 else
                             context.market.ask_ticks, now, reduce_only=True,
@@ -249,15 +261,15 @@ class KillSwitch:
         return ask(question, self._note_failure)
 
 
-def adopt_position(context: TradingContext, lots: int, price_ticks: int) -> int:
-    """Take the broker's position for ours; the price at which the difference is booked.
+def adopt_position(context: TradingContext, lots: int, price_ticks: int) -> None:
+    """Take the broker's position for ours, the difference at a price (``fair_price_ticks``)."""
+    note_adopted(context, lots, context.ledger.adopt(lots, price_ticks), price_ticks)
 
-    That is the broker's average price where it says one, else the last sound mid.
-    """
+
+def fair_price_ticks(context: TradingContext, price_ticks: int) -> int:
+    """The broker's average price where it says one, else the last sound mid; 0 = none is known."""
     market = context.market
-    price = price_ticks or market.sound_mid_half_ticks // 2 or max(market.last_trade_ticks, 0)
-    note_adopted(context, lots, context.ledger.adopt(lots, price), price)
-    return price
+    return price_ticks or market.sound_mid_half_ticks // 2 or max(market.last_trade_ticks, 0)
 
 
 def ask(question: Callable[[], T | QueryFailed], note_failure: Callable[[str, str], None]
