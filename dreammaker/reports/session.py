@@ -214,7 +214,9 @@ def _decision_rows(summary: dict[str, Any], journal: NDArray[np.void]) -> list[t
     words = {"NONE": "acted on, or closed", "NO_PROPOSAL": "left things as they were",
              "NO_CONSENSUS": "voted down", "NO_VOTES": "nobody voted",
              "AGENT_NOT_RUNNING": "no model was running",
-             "STOOD_DOWN": "proposed after risk had stood down"}
+             "STOOD_DOWN": "proposed after risk had stood down",
+             "TRADING_HALTED": "proposed after trading was halted",
+             "KILLED": "proposed after the kill switch"}
     rows = [(words.get(name, name.lower()), f"{count:,}")
             for name, count in summary["decisions"].items()]
     denied = journal[journal["kind"] == Entry.DENIED]
