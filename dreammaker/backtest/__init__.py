@@ -7,6 +7,8 @@
 pandas is imported when a DataFrame is asked for, never before.
 """
 
+import logging
+
 from dreammaker.backtest.days import DayPlan, DaySpan, DaySpec
 from dreammaker.backtest.result import BacktestResult
 from dreammaker.backtest.retrain import Refit, Retrainer, Retraining
@@ -15,3 +17,6 @@ from dreammaker.backtest.statistics import Trials
 
 __all__ = ["Backtest", "BacktestResult", "DayPlan", "DaySpan", "DaySpec", "Progress", "Refit",
            "Retrainer", "Retraining", "Trials"]
+
+# Whoever wants a session's warnings sets logging up; a sweep of many days does not print them.
+logging.getLogger("dreammaker").addHandler(logging.NullHandler())

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from dreammaker.backtest.costs import COST_PARTS, cost_totals, split_costs
 from dreammaker.backtest.days import DayPlan
 from dreammaker.backtest.marks import Quotes, quotes_at
+from dreammaker.backtest.queue_check import queue_check
 from dreammaker.backtest.records import Columns, SessionRecords, round_trips
 from dreammaker.domain.instrument import Instrument
+from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.clock import NS_PER_S
 from dreammaker.execution.costs import ExecutionCost
 
@@ -31,7 +33,7 @@ class DayTables:
 
     Parameters
     ----------
-    orders, fills, trades, parents, equity, hours : dict of str to ndarray
+    orders, fills, trades, parents, queue, equity, hours : dict of str to ndarray
         See `BacktestResult`; money of ``equity`` is the day's own.
     summary : dict
         One row of the daily table.
@@ -45,6 +47,7 @@ class DayTables:
     fills: Columns
     trades: Columns
     parents: Columns
+    queue: Columns
     equity: Columns
     hours: Columns
     summary: dict[str, Any]
@@ -70,9 +73,10 @@ def day_tables(plan: DayPlan, records: SessionRecords,
     hours = _hours(curve, fills, instrument)
     day = np.datetime64(plan.day.isoformat(), "D")
     shortfalls = _parents(parents)
-    for table in (orders, fills, trades, shortfalls, equity, hours):
+    queue = queue_check(plan, orders, fills, SourceProfile(**records.identity["source"]))
+    for table in (orders, fills, trades, shortfalls, queue, equity, hours):
         table["day"] = np.full(len(next(iter(table.values()))), day)
-    return DayTables(orders, fills, trades, shortfalls, equity, hours,
+    return DayTables(orders, fills, trades, shortfalls, queue, equity, hours,
                      _summary(plan, records, curve, fills, trades), records.summary,
                      records.identity)
 

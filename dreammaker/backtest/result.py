@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dreammaker.validation import SharpeEstimate
 
 RESULT_VERSION = 1
-TABLES = ("orders", "fills", "trades", "parents", "equity", "hours", "daily")
+TABLES = ("orders", "fills", "trades", "parents", "queue", "equity", "hours", "daily")
 _SUMS = ("net_micros", "realised_micros", "open_micros", "paper_micros",
          *(f"cost_{name}_micros" for name in COST_PARTS), "trades", "wins", "fills",
          "passive_fills", "lots", "orders", "denied", "events", "decisions", "failures")
@@ -91,6 +91,8 @@ class BacktestResult:
                 float(hours["seconds_in_market"].sum()) / seconds if seconds else 0.0,
             "max_lots": int(hours["max_lots"].max(initial=0)),
             "days_ended_by_risk": int((daily["trading_state"] != "NORMAL").sum()),
+            "risk_reasons": _counts(daily["trading_state_reason"][
+                daily["trading_state"] != "NORMAL"]),
             "open_lots_at_day_ends": int(np.abs(daily["end_lots"]).sum()),
             "stopped_by": "; ".join(f"{day}: {text}" for day, text in stopped),
         }
@@ -124,6 +126,14 @@ class BacktestResult:
     def parents(self) -> "pd.DataFrame":
         """An entry a parent order: implementation shortfall and its parts (`execution.costs`)."""
         return frame(self.tables["parents"], self.instrument)
+
+    @property
+    def queue(self) -> "pd.DataFrame":
+        """Each passive order by each queue model, beside what became of it."""
+        table = dict(self.tables["queue"])
+        waits = {name.removesuffix("_ns") + "_s": table.pop(name) / 1e9
+                 for name in ("wait_ns", "predicted_wait_ns")}
+        return frame({**table, **waits}, self.instrument)
 
     @property
     def equity_curve(self) -> "pd.DataFrame":
@@ -218,3 +228,8 @@ class BacktestResult:
             raise StoreError(f"{folder}: result version {stored.get('result_version')!r} is not "
                              f"known to this program, which writes {RESULT_VERSION}")
         return cls(stored["header"], read_tables(folder, TABLES))
+
+
+def _counts(values: NDArray[Any]) -> dict[str, int]:
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))

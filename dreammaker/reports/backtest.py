@@ -25,6 +25,13 @@ SHARPE_NOTE = ("PSR: probability that the true ratio is above 0, given length, s
 WAITING_NOTE = ("A passive order's place follows from what was shown at its price when it arrived. "
                 "Filled in full is what became of that place; a gain after the fill means the "
                 "market did not run through the order.")
+MODELS_NOTE = ("The same orders followed by each queue model through the recorded day; filled "
+               "means whole, before the order ended. Nobody knows the queue of an order that was "
+               "never sent: where the models part, the fill is model, not market.")
+PARENTS_NOTE = ("Costs are above 0. Shortfall against the mid at the decision: delay until the "
+                "first child, impact (how the mid moved while it was worked, whoever moved it), "
+                "spread, fees, and what was not traded at the mid of the end. Prices against VWAP "
+                "and TWAP in ticks a lot. All of each algorithm, then the dearest single ones.")
 
 
 def write_backtest_report(result: BacktestResult, path: Path, trials: Trials | None = None) -> Path:
@@ -57,7 +64,7 @@ def _sections(result: BacktestResult, trials: Trials) -> list[Section]:
     sections = [
         Section("What the figures assume", definitions(assumptions(result))),
         Section("Result", _table(rows.result_rows(result, trials))
-                + f'<p class="note">{html.escape(SHARPE_NOTE)}</p>'),
+                + _note(SHARPE_NOTE)),
         Section("From paper to net", figures.cost_figure(result)
                 + _wide(["", "in all", "a lot"], [list(line[:3]) for line in costs])
                 + definitions([(name, meaning) for name, _, _, meaning in costs])),
@@ -81,10 +88,21 @@ def _sections(result: BacktestResult, trials: Trials) -> list[Section]:
 
 def _order_sections(result: BacktestResult) -> list[Section]:
     headings, passive = rows.passive_rows(result)
-    queue = (_wide(headings, passive) + f'<p class="note">{html.escape(WAITING_NOTE)}</p>'
-             if passive else "<p>No order rested: everything was taken on arrival.</p>")
-    return [Section("Orders", _table(rows.outcome_rows(result)) or "<p>There were none.</p>"),
+    queue = (_wide(headings, passive) + _note(WAITING_NOTE) if passive else
+             "<p>No order rested: everything was taken on arrival.</p>")
+    headings, counted = rows.queue_rows(result)
+    if counted:
+        queue += _wide(headings, counted) + _note(MODELS_NOTE)
+    headings, parents = rows.parent_rows(result)
+    shortfall = (_wide(headings, parents) + _note(PARENTS_NOTE) if parents else
+                 "<p>No parent order: every order was sent whole.</p>")
+    return [Section("Implementation shortfall of parent orders", shortfall),
+            Section("Orders", _table(rows.outcome_rows(result)) or "<p>There were none.</p>"),
             Section("Passive orders and their place in the queue", queue)]
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{html.escape(text)}</p>'
 
 
 def _table(pairs: rows.Rows) -> str:

@@ -15,6 +15,9 @@ from dreammaker.validation import SharpeEstimate
 
 Rows = list[tuple[str, str]]
 
+PARENTS_SHOWN = 10
+_SMALL = 10_000_000
+
 COST_MEANINGS = {
     "latency": "the mid moved while orders travelled: side x (mid at the venue on arrival - mid "
                "when sent)",
@@ -29,14 +32,14 @@ COST_MEANINGS = {
 
 
 def currency_text(micros: int, currency: str) -> str:
-    """An amount in millionths, two digits.
+    """An amount in millionths: two digits, four where it is small.
 
     Examples
     --------
-    >>> currency_text(-1_250_000, "BRL")
-    'BRL -1.25'
+    >>> currency_text(-21_250_000, "BRL"), currency_text(-4_200, "BRL")
+    ('BRL -21.25', 'BRL -0.0042')
     """
-    return f"{currency} {micros / 1e6:,.2f}"
+    return f"{currency} {_plain(micros)}"
 
 
 def sharpe_text(estimate: SharpeEstimate | None) -> str:
@@ -82,7 +85,9 @@ def result_rows(result: BacktestResult, trials: Trials) -> Rows:
         ("Decisions", f"{summary['decisions']:,} on {summary['events']:,} market records"),
         ("In the market", f"{summary['share_of_time_in_market']:.1%} of the time, at most "
                           f"{summary['max_lots']:,} lots"),
-        ("Days that risk ended", str(summary["days_ended_by_risk"])),
+        ("Days that risk cut short", str(summary["days_ended_by_risk"]) + "".join(
+            f", {name.lower().replace('_', ' ')}: {count}"
+            for name, count in summary["risk_reasons"].items())),
     ]
     if summary["open_lots_at_day_ends"]:
         rows.append(("Open at the ends of days", f"{summary['open_lots_at_day_ends']:,} lots, "
@@ -118,24 +123,30 @@ def cost_rows(result: BacktestResult) -> list[tuple[str, str, str, str]]:
 def hour_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
     """Result, costs and activity by local hour: headings, rows."""
     hours = result.tables["hours"]
-    names = np.unique(hours["hour"])
+    names, digits = np.unique(hours["hour"]), _digits(result)
     headings = ["hour", "net", *COST_PARTS, "fills", "lots", "in the market"]
     rows = []
     for hour in names.tolist():
         at = hours["hour"] == hour
         seconds = float(hours["seconds"][at].sum())
         share = float(hours["seconds_in_market"][at].sum()) / seconds if seconds else 0.0
-        rows.append([f"{hour:02d}:00", _plain(int(hours["net_micros"][at].sum())),
-                     *(_plain(-int(hours[f"cost_{part}_micros"][at].sum()))
+        rows.append([f"{hour:02d}:00", _plain(int(hours["net_micros"][at].sum()), digits),
+                     *(_plain(-int(hours[f"cost_{part}_micros"][at].sum()), digits)
                        for part in COST_PARTS),
                      f"{int(hours['fills'][at].sum()):,}", f"{int(hours['lots'][at].sum()):,}",
                      f"{share:.1%}"])
     return headings, rows
 
 
+def _digits(result: BacktestResult) -> int:
+    """Digits of a table's columns: four where all of the run is small money."""
+    summary = result.summary
+    return 4 if max(abs(summary["net_micros"]), abs(summary["paper_micros"])) < _SMALL else 2
+
+
 def day_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
     """A line a day: headings, rows."""
-    daily = result.tables["daily"]
+    daily, digits = result.tables["daily"], _digits(result)
     headings = ["day", "net", "paper", *COST_PARTS, "trips", "fills", "drawdown", "risk state",
                 "journal"]
     rows = []
@@ -144,17 +155,21 @@ def day_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
             return daily[name][index]
 
         state = str(value("trading_state")).lower().replace("_", " ")
-        rows.append([str(value("day")), _plain(value("net_micros")), _plain(value("paper_micros")),
-                     *(_plain(-value(f"cost_{part}_micros")) for part in COST_PARTS),
+        rows.append([str(value("day")), _plain(value("net_micros"), digits),
+                     _plain(value("paper_micros"), digits),
+                     *(_plain(-value(f"cost_{part}_micros"), digits) for part in COST_PARTS),
                      f"{value('trades'):,}", f"{value('fills'):,}",
-                     _plain(-value("max_drawdown_micros")), state,
+                     _plain(-value("max_drawdown_micros"), digits), state,
                      str(value("journal_hash"))[:12]])
     return headings, rows
 
 
-def _plain(micros: int) -> str:
-    # A cost of nothing is 0.00, not -0.00.
-    return f"{int(micros) / 1e6 + 0.0:,.2f}"
+def _plain(micros: int, digits: int | None = None) -> str:
+    amount = int(micros) / 1e6
+    if digits is None:
+        digits = 2 if micros == 0 or abs(micros) >= _SMALL else 4
+    # What rounds to nothing is 0.00, not -0.00.
+    return f"{round(amount, digits) + 0.0:,.{digits}f}"
 
 
 def passive_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
@@ -196,6 +211,67 @@ def _order_keys(table: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Orders are numbered anew each day."""
     days = table["day"].astype("datetime64[D]").astype(np.int64)
     return np.asarray(days * 10**9 + table["order_id"], np.int64)
+
+
+def queue_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
+    """Passive orders filled in the backtest and by each queue model: headings, rows."""
+    queue = result.tables["queue"]
+    headings = ["queue model", "orders", "filled here", "filled by it", "both", "only here",
+                "only by it", "median wait here", "by it"]
+    rows = []
+    for model in dict.fromkeys(queue["model"].tolist()):
+        at = queue["model"] == model
+        here, there = queue["filled"][at].astype(bool), queue["predicted"][at].astype(bool)
+        rows.append([model, f"{len(here):,}", f"{here.mean():.1%}", f"{there.mean():.1%}",
+                     *(f"{int(count):,}" for count in ((here & there).sum(), (here & ~there).sum(),
+                                                       (there & ~here).sum())),
+                     _median_s(queue["wait_ns"][at][here]),
+                     _median_s(queue["predicted_wait_ns"][at][there])])
+    return headings, rows
+
+
+def _median_s(wait_ns: NDArray[Any]) -> str:
+    return f"{float(np.median(wait_ns)) / 1e9:.2f} s" if len(wait_ns) else "-"
+
+
+def parent_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
+    """Implementation shortfall of parent orders by algorithm, and the dearest: headings, rows."""
+    parents, currency = result.tables["parents"], result.instrument.currency
+    headings = ["parents", "wanted", "filled", "shortfall", "ticks a lot", "delay", "impact",
+                "spread", "fees", "not traded", "against VWAP", "against TWAP"]
+    if not len(parents["parent_id"]):
+        return headings, []
+    zone_days = parents["day"].astype(str)
+    every = np.arange(len(zone_days))
+    rows = [_parent_row(f"{name or 'single orders'}: {int((parents['algorithm'] == name).sum()):,}",
+                        result, every[parents["algorithm"] == name], currency)
+            for name in dict.fromkeys(parents["algorithm"].tolist())]
+    dearest = every[np.argsort(-parents["shortfall_micros"], kind="stable")][:PARENTS_SHOWN]
+    rows += [_parent_row(f"{zone_days[at]} no. {parents['parent_id'][at]}", result,
+                         np.array([at]), currency) for at in dearest]
+    return headings, rows
+
+
+def _parent_row(name: str, result: BacktestResult, at: NDArray[np.int64], currency: str
+                ) -> list[str]:
+    parents = result.tables["parents"]
+    lots = int(parents["parent_lots"][at].sum())
+    tick = result.instrument.tick_value_micros
+    filled = parents["filled_lots"][at]
+    shortfall = int(parents["shortfall_micros"][at].sum())
+
+    def against(benchmark: str) -> str:
+        gap = parents["side"][at] * (parents["average_price_ticks"][at]
+                                     - parents[f"{benchmark}_ticks"][at])
+        known = ~np.isnan(gap)
+        weight = float(filled[known].sum())
+        return f"{float((gap * filled)[known].sum()) / weight:.3f}" if weight else "-"
+
+    return [name, f"{lots:,}", f"{int(filled.sum()):,}", currency_text(shortfall, currency),
+            f"{shortfall / (lots * tick):.3f}",
+            *(_plain(int(parents[f"{part}_micros"][at].sum()), _digits(result))
+              for part in ("delay", "impact", "spread", "fees", "opportunity")),
+            against("vwap"), against("twap")]
 
 
 def outcome_rows(result: BacktestResult) -> Rows:

@@ -34,6 +34,12 @@ def backtest_text(result: BacktestResult, trials: Trials | None = None) -> str:
     headings, passive = rows.passive_rows(result)
     lines += _titled("Passive orders and their place in the queue")
     lines += _columns(headings, passive) if passive else ["  No order rested."]
+    headings, counted = rows.queue_rows(result)
+    if counted:
+        lines += ["", *_columns(headings, counted)]
+    headings, parents = rows.parent_rows(result)
+    lines += _titled("Implementation shortfall of parent orders")
+    lines += _columns(headings, parents) if parents else ["  No parent order."]
     lines += _titled("Where it came from") + _pairs(rows.origin_rows(result, trials))
     return "\n".join(lines) + "\n"
 
