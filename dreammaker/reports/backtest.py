@@ -94,7 +94,9 @@ def _order_sections(result: BacktestResult) -> list[Section]:
     if counted:
         queue += _wide(headings, counted) + _note(MODELS_NOTE)
     headings, parents = rows.parent_rows(result)
-    shortfall = (_wide(headings, parents) + _note(PARENTS_NOTE) if parents else
+    # Costs are above 0 here: what is below is no loss.
+    plain = [[html.escape(cell) for cell in line] for line in parents]
+    shortfall = (wide_table(headings, plain) + _note(PARENTS_NOTE) if parents else
                  "<p>No parent order: every order was sent whole.</p>")
     return [Section("Implementation shortfall of parent orders", shortfall),
             Section("Orders", _table(rows.outcome_rows(result)) or "<p>There were none.</p>"),

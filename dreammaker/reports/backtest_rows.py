@@ -111,7 +111,7 @@ def cost_rows(result: BacktestResult) -> list[tuple[str, str, str, str]]:
 
     def line(name: str, micros: int, meaning: str) -> tuple[str, str, str, str]:
         a_lot = f"{currency} {micros / lots / 1e6:,.4f}" if lots else "-"
-        return name, currency_text(micros, currency), a_lot, meaning
+        return name, f"{currency} {_plain(micros, _digits(result))}", a_lot, meaning
 
     parts = [line(name.capitalize(), -summary[f"cost_{name}_micros"], COST_MEANINGS[name])
              for name in COST_PARTS]
