@@ -94,7 +94,8 @@ def decision_rows(plan: DayPlan, config: SystemConfig
     values : float64 array, shape (n, 2)
         Flow over its running scale, and book imbalance; NaN where not known.
     """
-    feed = plan.open().feed
+    # As late as the session would get them.
+    feed = config.exchange.delayed(plan.open().feed, config.run.seed)
     pipeline = FeaturePipeline(config.features, feed.instrument, feed.source)
     clock = TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S))
     # The model's own normalisation: with weights 1 and 0 its score is the flow over its scale.

@@ -22,8 +22,12 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCounts
 from dreammaker.engine.ports import Policy, Predictor, Voter
+from dreammaker.execution.costs import CostLog
 from dreammaker.store.eventlog import EventLog
 from dreammaker.store.session import create_session_folder
+
+MOST_PARENTS = 1_000_000
+"""Parent orders of a day whose costs are kept one by one."""
 
 PredictorMaker = Callable[[SystemConfig, SourceProfile], Predictor]
 PolicyMaker = Callable[[SystemConfig], Policy]
@@ -177,6 +181,7 @@ class Backtest:
             folder = create_session_folder(
                 root, f"{plan.config.run.mode}-{opened.feed.instrument.symbol}-{plan.day}")
             session = Session(plan.config, opened, folder, models=models)
+            session.execution.desk.costs = CostLog(kept=MOST_PARENTS)
             session.run(tell if progress else None)
             tables = day_tables(plan, read_session(folder), session.execution.desk.costs.costs)
             return tables, models, opened.feed.source

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dreammaker.backtest.result import BacktestResult
+from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.exchange import ExchangeConfig
 
@@ -21,7 +22,7 @@ def assumptions(result: BacktestResult) -> Entries:
          "market. Our orders do not change what others do."),
         ("Source", _source(source, config["exchange"])),
         *ExchangeConfig(**config["exchange"]).assumptions(SourceProfile(**source)),
-        ("Fees", _fees(header["instrument"])),
+        ("Fees", _fees(header["instrument"], ExchangeConfig(**config["exchange"]))),
         ("Sessions", _sessions(config)),
         ("Model", _model(header)),
         ("Left out", "taxes, margin, financing; hidden liquidity beyond what the records show; "
@@ -42,12 +43,14 @@ def _source(source: dict[str, Any], exchange: dict[str, Any]) -> str:
     return f"{source['name']}; {depth}; {aggressor}."
 
 
-def _fees(instrument: dict[str, Any]) -> str:
-    fee = instrument["fee_micros_per_lot"] / 1e6
+def _fees(values: dict[str, Any], exchange: ExchangeConfig) -> str:
+    instrument = Instrument(**values)
+    fee = exchange.fee_micros_per_lot(instrument) / 1e6
     if not fee:
         return ("no fee is known for this instrument and none is taken (set "
                 "instrument.fee_per_lot).")
-    return f"{instrument['currency']} {fee:g} a lot and side, exchange and broker together."
+    return (f"{instrument.currency} {fee:g} a lot and side, exchange and broker together "
+            f"(schedule: {exchange.fee_schedule}).")
 
 
 def _sessions(config: dict[str, Any]) -> str:

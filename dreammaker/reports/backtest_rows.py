@@ -246,7 +246,8 @@ def parent_rows(result: BacktestResult) -> tuple[list[str], list[list[str]]]:
     rows = [_parent_row(f"{name or 'single orders'}: {int((parents['algorithm'] == name).sum()):,}",
                         result, every[parents["algorithm"] == name], currency)
             for name in dict.fromkeys(parents["algorithm"].tolist())]
-    dearest = every[np.argsort(-parents["shortfall_micros"], kind="stable")][:PARENTS_SHOWN]
+    dearest = every[np.argsort(-parents["shortfall_micros"], kind="stable")]
+    dearest = dearest[parents["parent_id"][dearest] > 0][:PARENTS_SHOWN]
     rows += [_parent_row(f"{zone_days[at]} no. {parents['parent_id'][at]}", result,
                          np.array([at]), currency) for at in dearest]
     return headings, rows
