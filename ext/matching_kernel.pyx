@@ -69,8 +69,6 @@ cdef class Matcher:
     [(1, 1), (4, 1)]
     """
 
-    cdef matching_t* m
-
     def __cinit__(self, *, view_levels, assumed_touch_lots, double queue_n=3.0,
                   double queue_print_share=1.0, impact=None, **limits):
         cdef settings_t settings
