@@ -126,6 +126,26 @@ class Policy(Protocol):
         ...
 
 
+class Quoter(Protocol):
+    """Says what should rest on either side (``_ext.policy`` holds compiled ones)."""
+
+    def quotes(self, now_ns: int, position_lots: int, bid_ticks: int, ask_ticks: int,
+               bid_lots: int, ask_lots: int) -> tuple[int, int, int, int]:
+        """Bid price, bid lots, ask price, ask lots; 0 lots = nothing on that side.
+
+        Parameters
+        ----------
+        now_ns : int
+            Loop time.
+        position_lots : int
+        bid_ticks, ask_ticks : int
+            Best prices of a two-sided market.
+        bid_lots, ask_lots : int
+            What they show; -1 = not known.
+        """
+        ...
+
+
 class Voter(Protocol):
     """Votes on a proposal: for, against, or abstains."""
 
