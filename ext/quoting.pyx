@@ -127,13 +127,17 @@ cdef void _apply(run_t* r, const event_t* e) noexcept nogil:
     elif e.kind == SESSION:
         if e.aux != PHASE_ROLL:
             r.phase = e.aux
-        if e.aux == PHASE_CONTINUOUS and r.limits.entry_start_ns == INT64_MIN:
-            r.limits.entry_start_ns = max(r.now_ns, e.local_ns) + r.limits.entry_delay_ns
     elif e.kind == QUOTE:
         _quote(r, e)
     elif e.kind == CLEAR and not r.uses_book:
         r.quote_price[0], r.quote_price[1] = INT32_MIN, INT32_MAX
         r.quote_qty[0] = r.quote_qty[1] = 0
+
+
+cdef void _tell_phase(run_t* r, const event_t* e) noexcept nogil:
+    r.told_phase = e.aux
+    if e.aux == PHASE_CONTINUOUS and r.limits.entry_start_ns == INT64_MIN:
+        r.limits.entry_start_ns = max(r.now_ns, e.local_ns) + r.limits.entry_delay_ns
 
 
 cdef int64_t _local(run_t* r, const chunk_t* chunk, int64_t start,
@@ -159,6 +163,8 @@ cdef int64_t _local(run_t* r, const chunk_t* chunk, int64_t start,
                 if e.local_ns > r.now_ns:
                     r.now_ns = e.local_ns
                 _decide(r, policy)
+        if e.kind == SESSION:
+            _tell_phase(r, e)
     r.events += k - start
     return k
 # hot: end
@@ -243,6 +249,7 @@ cdef class QuoteLoop:
         self.r.post_only = post_only
         self.r.tick_value_micros, self.r.fee_micros = tick_value_micros, fee_micros
         self.r.next_id = 1
+        self.r.told_phase = PHASE_CONTINUOUS
         self.r.next_decision_ns = INT64_MIN
         self.r.quote_price[0], self.r.quote_price[1] = INT32_MIN, INT32_MAX
         self.r.messages.size, self.r.reports.size = sizeof(message_t), sizeof(report_t)

@@ -10,6 +10,7 @@ from dreammaker._ext.quoting_state cimport (BAD_RECORD, CANCEL, MAX_OWN, MAX_REC
                                             SUBMIT, chunk_t, fill_t, limits_t, line_first,
                                             line_pop, line_push, message_t, own_t, recent_t,
                                             report_t, run_t)
+from dreammaker._ext.schema cimport PHASE_CONTINUOUS
 
 cdef int64_t RECANCEL_NS = 2_000_000_000
 cdef int64_t NS_PER_S = 1_000_000_000
@@ -21,6 +22,7 @@ cdef enum:
     POSITION_LIMIT = 24
     ORDER_RATE = 25
     PRICE_COLLAR = 26
+    SESSION_PHASE = 28
     ENTRY_WINDOW = 29
     WORKING_ORDERS = 31
     DUPLICATE_ORDER = 34
@@ -237,6 +239,8 @@ cdef int _denies(run_t* r, const view_t* view, int side, int32_t price,
             pending += r.own[i].leaves
     if r.position * side < 0 and pending + lots <= (r.position if r.position > 0 else -r.position):
         return 0
+    if r.told_phase != PHASE_CONTINUOUS:
+        return SESSION_PHASE
     if not limits.entry_start_ns <= r.now_ns < limits.entry_stop_ns:
         return ENTRY_WINDOW
     if <int64_t>view.ask_ticks - view.bid_ticks > limits.max_spread_ticks:

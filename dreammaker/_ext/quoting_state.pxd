@@ -106,7 +106,8 @@ cdef struct run_t:
     int32_t quote_qty[2]
     bint uses_book
     bint running
-    int phase
+    int phase                 # by the records so far: rows exist in continuous trading
+    int told_phase            # as the loop has delivered it: after the row of its own record
     chunk_t* chunks
     int64_t chunk_count
     int64_t venue_chunk

@@ -6,7 +6,8 @@ from dreammaker.agents.data import DataAgent
 from dreammaker.agents.execution import ExecutionAgent
 from dreammaker.agents.feature import FeatureAgent
 from dreammaker.agents.ml import MLAgent
+from dreammaker.agents.quoting import QuotingAgent
 from dreammaker.agents.risk import RiskAgent
 
 __all__ = ["Agent", "AgentMetrics", "AgentState", "Coordinator", "DataAgent", "ExecutionAgent",
-           "FeatureAgent", "MLAgent", "RiskAgent"]
+           "FeatureAgent", "MLAgent", "QuotingAgent", "RiskAgent"]

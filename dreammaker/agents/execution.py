@@ -30,6 +30,7 @@ from dreammaker.domain.orders import (
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.timers import Timer
 from dreammaker.execution import ExecutionConfig, plan_order
+from dreammaker.execution.costs import CostLog
 from dreammaker.ledger import OrderRecord
 
 GIVE_UP_TIMER = CROSSED_TIMER
@@ -70,6 +71,11 @@ class ExecutionAgent(Agent):
     def start_up(self) -> None:
         """Solve beforehand what the configured algorithm needs."""
         self.desk.factory.prepare()
+
+    @property
+    def costs(self) -> CostLog:
+        """What parent orders have cost."""
+        return self.desk.costs
 
     def recover(self) -> None:
         """Begin again from the ledger: no wish is carried over but the present position."""

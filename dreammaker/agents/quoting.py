@@ -21,6 +21,7 @@ from dreammaker.domain.orders import (
 from dreammaker.engine.market import MarketView
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.ports import Quoter
+from dreammaker.execution.costs import CostLog
 
 
 class QuotingAgent(Agent):
@@ -41,7 +42,7 @@ class QuotingAgent(Agent):
     def __init__(self, context: TradingContext, quoter: Quoter, *, post_only: bool) -> None:
         super().__init__("quoting", context.clock, Capability.PREDICT, Capability.EXECUTE)
         self.context, self.quoter, self.post_only = context, quoter, post_only
-        self.denied_counts: dict[Reason, int] = {}
+        self.costs = CostLog()    # quotes have no parent orders: it stays empty
         self._flattening = False
         self.on(Topic.DECISION_ROW, self._row)
         self.on(Topic.APPROVED, self._approved)
@@ -84,7 +85,6 @@ class QuotingAgent(Agent):
 
     def _denied(self, message: Message) -> None:
         denied: OrderDenied = message.payload
-        self.denied_counts[denied.reason] = self.denied_counts.get(denied.reason, 0) + 1
         note_denied(self.context, denied)
 
     def _begin_flatten(self, message: Message) -> None:

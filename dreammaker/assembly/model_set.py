@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from dreammaker.assembly.config import SystemConfig
 from dreammaker.domain.source import SourceProfile
-from dreammaker.engine.ports import Policy, Predictor, Voter
+from dreammaker.engine.ports import Policy, Predictor, Quoter, Voter
 from dreammaker.features.config import FEATURE_NAMES
 from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
 
@@ -18,6 +18,8 @@ class ModelSet:
     predictor : Predictor
     policy : Policy
     voters : list of Voter
+    quoter : Quoter, optional
+        A quoting policy: takes the place of all three (``agents.quoting``).
     foreign : dict of str to str
         What the configuration does not describe (objects given by the caller, state carried over
         from an earlier day), for the session's header; empty = everything follows from the config.
@@ -26,6 +28,7 @@ class ModelSet:
     predictor: Predictor
     policy: Policy
     voters: list[Voter]
+    quoter: Quoter | None = None
     foreign: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -13,6 +13,7 @@ from dreammaker.agents import (
     ExecutionAgent,
     FeatureAgent,
     MLAgent,
+    QuotingAgent,
     RiskAgent,
 )
 from dreammaker.agents.context import TradingContext
@@ -98,8 +99,7 @@ class Session:
             clock, timers, market, ledger, gate, venue, self.journal,
             OrdersDb(folder / "orders.sqlite" if folder is not None else None, durable=False),
             self.risk_start, risk_file)
-        self.execution = ExecutionAgent(self.context, config.execution, seed=config.run.seed,
-                                        can_move=config.exchange.venue_profile.replace_price)
+        self.execution = self._execution()
         self.coordinator = self._agents()
         self.loop = TickLoop(
             self.tape, self.coordinator, venue, market, clock, timers,
@@ -118,6 +118,13 @@ class Session:
             for other in self.folder.parent.glob(f"{kind}*"))
         return RiskFile(Path(name), self.source.origin["day"], run_before=unsealed)
 
+    def _execution(self) -> ExecutionAgent | QuotingAgent:
+        config, profile = self.config, self.config.exchange.venue_profile
+        if self.models.quoter is not None:
+            return QuotingAgent(self.context, self.models.quoter, post_only=profile.post_only)
+        return ExecutionAgent(self.context, config.execution, seed=config.run.seed,
+                              can_move=profile.replace_price)
+
     def _agents(self) -> Coordinator:
         config, context, feed = self.config, self.context, self.source.feed
         coordinator = Coordinator(
@@ -126,8 +133,9 @@ class Session:
         coordinator.register(DataAgent(context.clock))
         coordinator.register(FeatureAgent(context.clock, config.features, feed.instrument,
                                           feed.source, config.data.batch_events))
-        coordinator.register(MLAgent(
-            context.clock, self.models.predictor, self.models.policy, context.ledger))
+        if self.models.quoter is None:
+            coordinator.register(MLAgent(
+                context.clock, self.models.predictor, self.models.policy, context.ledger))
         coordinator.register(RiskAgent(context))
         coordinator.register(self.execution)
         return coordinator
@@ -189,7 +197,7 @@ class Session:
                           sorted(self.coordinator.decision_reasons.items())},
             "denied": {reason.name: count for reason, count in
                        sorted(gate.denied_counts.items())},
-            "parents": self.execution.desk.costs.summary(),
+            "parents": self.execution.costs.summary(),
             "orders": ledger.order_count,
             "fills": ledger.fill_count,
             "traded_lots": position.traded_lots,

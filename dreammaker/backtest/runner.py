@@ -183,7 +183,7 @@ class Backtest:
             session = Session(plan.config, opened, folder, models=models)
             session.execution.desk.costs = CostLog(kept=MOST_PARENTS)
             session.run(tell if progress else None)
-            tables = day_tables(plan, read_session(folder), session.execution.desk.costs.costs)
+            tables = day_tables(plan, read_session(folder), session.execution.costs.costs)
             return tables, models, opened.feed.source
 
     def _models(self, config: SystemConfig, source: SourceProfile, index: int,
