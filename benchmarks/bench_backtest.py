@@ -26,6 +26,7 @@ from _bench import conditions, print_table, write
 from peers import interpreter
 
 from dreammaker._ext.batch import running_times
+from dreammaker._ext.latency import Latency
 from dreammaker._ext.matching_kernel import Matcher
 from dreammaker._ext.policy import NoQuotes, TouchMaker
 from dreammaker._ext.quoting import QuoteLoop
@@ -64,8 +65,9 @@ def run(work: str, chunks) -> tuple[float, QuoteLoop]:
     policy, interval_ms = WORKS[work]
     # The generated market shows more prices than a frame holds: everything is in view.
     loop = QuoteLoop(policy(), Matcher(view_levels=64, assumed_touch_lots=1), depth_levels=64,
-                     interval_ns=round(interval_ms * 1e6), entry_ns=LATENCY_NS,
-                     response_ns=LATENCY_NS, limits=NO_LIMITS, tick_value_micros=1_000_000)
+                     interval_ns=round(interval_ms * 1e6),
+                     entry=Latency.constant(LATENCY_NS), response=Latency.constant(LATENCY_NS),
+                     limits=NO_LIMITS, tick_value_micros=1_000_000)
     start = time.perf_counter()
     for events, times in chunks:
         loop.take(events, times)

@@ -5,7 +5,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 
 from dreammaker._ext.latency cimport (LATENCY_LIMIT_S, latency_constant, latency_lognormal,
-                                      latency_ns, latency_recorded, latency_t)
+                                      latency_ns, latency_recorded)
 
 cnp.import_array()
 
@@ -24,9 +24,6 @@ cdef class Latency:
     >>> drawn.ns(7) == drawn.ns(7) != drawn.ns(8)
     True
     """
-
-    cdef latency_t latency
-    cdef object samples
 
     def __cinit__(self):
         self.latency = latency_constant(0)

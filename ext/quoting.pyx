@@ -30,6 +30,7 @@ import numpy as np
 
 from dreammaker._ext.book cimport (book_apply_deferred, book_ask_qty, book_ask_ticks, book_bid_qty,
                                    book_bid_ticks, book_free, book_init)
+from dreammaker._ext.latency cimport Latency
 from dreammaker._ext.matching_kernel cimport Matcher
 from dreammaker._ext.policy cimport PolicyKernel, quotes_t, view_t
 from dreammaker._ext.quoting_orders cimport (quoting_advance_venue, quoting_cancel,
@@ -199,8 +200,8 @@ cdef class QuoteLoop:
         Prices a side that the source shows; with 0, QUOTE records give the best prices.
     interval_ns : int
         Between decisions, above 0.
-    entry_ns, response_ns : int
-        Latencies to the venue and back, 0 or more.
+    entry, response : Latency
+        To the venue and back.
     limits : dict of str to number
         ``limits_t`` of ``dreammaker/_ext/quoting.pxd``, every key.
     post_only : bool
@@ -219,18 +220,19 @@ cdef class QuoteLoop:
     cdef run_t* r
     cdef PolicyKernel policy
     cdef Matcher matcher
+    cdef tuple latencies
     cdef list chunks
     cdef Py_ssize_t local_chunk
     cdef int64_t last_time_ns
 
     def __cinit__(self, PolicyKernel policy not None, Matcher matcher not None, *, depth_levels,
-                  interval_ns, entry_ns, response_ns, limits, post_only=True,
+                  interval_ns, Latency entry not None, Latency response not None, limits,
+                  post_only=True,
                   tick_value_micros=1, fee_micros=0, stop_ns=2**63 - 1):
         if set(limits) != set(_LIMITS):
             raise ValueError(f"limits must be {', '.join(_LIMITS)}; were {sorted(limits)}")
         for name, value, least in (("depth_levels", depth_levels, 0),
-                                   ("interval_ns", interval_ns, 1), ("entry_ns", entry_ns, 0),
-                                   ("response_ns", response_ns, 0),
+                                   ("interval_ns", interval_ns, 1),
                                    ("tick_value_micros", tick_value_micros, 1),
                                    ("fee_micros", fee_micros, 0)):
             if value < least:
@@ -245,7 +247,8 @@ cdef class QuoteLoop:
         self.r.venue = matcher.m
         self.r.uses_book = depth_levels > 0
         self.r.interval_ns, self.r.stop_ns = interval_ns, stop_ns
-        self.r.entry_ns, self.r.response_ns = entry_ns, response_ns
+        self.latencies = entry, response
+        self.r.entry, self.r.response = entry.latency, response.latency
         self.r.post_only = post_only
         self.r.tick_value_micros, self.r.fee_micros = tick_value_micros, fee_micros
         self.r.next_id = 1

@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
+from dreammaker._ext.latency cimport latency_arrival
 from dreammaker._ext.matching cimport (CANCELED, EXPIRED, FILLED, LIMIT, MARKET, REJECTED, TIF_DAY,
                                        matching_advance, matching_arrive, matching_cancel,
                                        outcome_t)
@@ -53,8 +54,9 @@ cdef void _report(run_t* r) noexcept nogil:
         report.liquidity = outcome.liquidity
         report.reason = outcome.reason
         report.venue_ns = outcome.time_ns
-        report.local_ns = max(outcome.time_ns + r.response_ns, r.last_report_ns)
-        r.last_report_ns = report.local_ns
+        report.local_ns = latency_arrival(&r.response, r.report_count, outcome.time_ns,
+                                          &r.last_report_ns)
+        r.report_count += 1
     r.venue.outcome_count = 0
 
 
@@ -148,8 +150,8 @@ cdef bint _send(run_t* r, int kind, const own_t* own, bint is_market) noexcept n
         return False
     memset(message, 0, sizeof(message_t))
     message.kind = kind
-    message.arrival_ns = max(r.now_ns + r.entry_ns, r.last_arrival_ns)
-    r.last_arrival_ns = message.arrival_ns
+    message.arrival_ns = latency_arrival(&r.entry, r.message_count, r.now_ns, &r.last_arrival_ns)
+    r.message_count += 1
     message.order.order_id = own.order_id
     message.order.side = own.side
     message.order.order_type = MARKET if is_market else LIMIT

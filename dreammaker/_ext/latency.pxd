@@ -76,3 +76,7 @@ cdef inline int64_t latency_arrival(const latency_t* latency, int64_t number, in
         at = last_ns[0]
     last_ns[0] = at
     return at
+
+cdef class Latency:
+    cdef latency_t latency
+    cdef object samples       # what latency_recorded borrows

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker._ext.latency import Latency
 from dreammaker._ext.matching_kernel import Matcher
 from dreammaker._ext.policy import PolicyKernel
 
@@ -16,8 +17,8 @@ class QuoteLoop:
         *,
         depth_levels: int,
         interval_ns: int,
-        entry_ns: int,
-        response_ns: int,
+        entry: Latency,
+        response: Latency,
         limits: Mapping[str, float],
         post_only: bool = True,
         tick_value_micros: int = 1,

@@ -5,6 +5,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memmove
 
 from dreammaker._ext.book cimport book_t
+from dreammaker._ext.latency cimport latency_t
 from dreammaker._ext.matching cimport entry_t, matching_t
 from dreammaker._ext.schema cimport event_t
 
@@ -117,8 +118,10 @@ cdef struct run_t:
     int64_t now_ns
     int64_t next_decision_ns
     int64_t interval_ns
-    int64_t entry_ns
-    int64_t response_ns
+    latency_t entry
+    latency_t response
+    int64_t message_count
+    int64_t report_count
     int64_t stop_ns
     int64_t last_arrival_ns
     int64_t last_report_ns

@@ -95,8 +95,10 @@ def run_quotes(config: SystemConfig, source: SessionSource, policy: PolicyKernel
     InputError
         If a record is damaged.
     """
-    feed, risk, exchange = source.feed, config.risk, config.exchange
+    risk, exchange = config.risk, config.exchange
     _check(config)
+    feed = exchange.delayed(source.feed, config.run.seed)
+    latencies = exchange.latencies(config.run.seed)
     stop_ns = _NEVER_NS if source.close_ns is None else source.close_ns - round(
         risk.flatten_minutes_before_close * _NS_PER_MINUTE)
     profile = exchange.venue_profile
@@ -104,11 +106,10 @@ def run_quotes(config: SystemConfig, source: SessionSource, policy: PolicyKernel
         policy, Matcher(**matcher_settings(feed.instrument, feed.source, exchange)),
         depth_levels=feed.source.depth_levels,
         interval_ns=round(config.model.decision_interval_s * NS_PER_S),
-        entry_ns=round(exchange.entry_latency_ms * NS_PER_MS),
-        response_ns=round(exchange.response_latency_ms * NS_PER_MS),
+        entry=latencies.entry, response=latencies.response,
         limits=_limits(risk, source), post_only=profile.post_only,
         tick_value_micros=feed.instrument.tick_value_micros,
-        fee_micros=feed.instrument.fee_micros_per_lot, stop_ns=stop_ns)
+        fee_micros=exchange.fee_micros_per_lot(feed.instrument), stop_ns=stop_ns)
     floor_ns = -(2**62)
     try:
         while (events := feed.read(config.data.batch_events)).shape[0]:
@@ -131,6 +132,10 @@ def _by_reason(counts: dict[int, int]) -> dict[Reason, int]:
 
 def _check(config: SystemConfig) -> None:
     risk = config.risk
+    if config.exchange.venue_profile.blocking_send:
+        raise ConfigError(
+            f"a quoting run cannot wait for each send, as exchange.profile "
+            f"{config.exchange.profile!r} does; allowed: \"ideal\"")
     if not risk.max_notional <= risk.max_net_notional <= risk.max_gross_notional:
         raise ConfigError(
             "a quoting run knows one limit on the worth of its position: risk.max_notional "

@@ -26,10 +26,11 @@ RISK = {
     "entry_start_minutes_after_open": 1.0}
 
 
-def config(profile="ideal", interval_s=0.05, **risk):
+def config(profile="ideal", interval_s=0.05, exchange=None, **risk):
     return parse_config({
         "simulation": {"session_minutes": 12.0}, "run": {"seed": 11},
-        "exchange": {"profile": profile, "entry_latency_ms": 3.0, "response_latency_ms": 2.0},
+        "exchange": {"profile": profile, "entry_latency_ms": 3.0, "response_latency_ms": 2.0,
+                     **(exchange or {})},
         "model": {"decision_interval_s": interval_s},
         "risk": {**RISK, "entry_stop_minutes_before_close": 0.5,
                  "flatten_minutes_before_close": 0.0, "deadline_minutes_before_close": 0.0,
@@ -103,6 +104,17 @@ def test_margin_and_notional_bind():
     result = same_fills(settings, lambda: generated(settings),
                         TouchMaker(max_position_lots=10), 20)
     assert set(result.denied) & {Reason.MARGIN, Reason.NOTIONAL}
+
+
+def test_latencies_are_drawn_alike():
+    settings = config(exchange={"entry_latency_p99_ms": 60.0, "response_latency_p99_ms": 90.0})
+    same_fills(settings, lambda: generated(settings), TouchMaker(), 100)
+
+
+def test_venue_that_blocks_the_program_is_refused():
+    settings = config(profile="mt5_b3")
+    with pytest.raises(ConfigError, match="ideal"):
+        run_quotes(settings, generated(settings), TouchMaker())
 
 
 def test_nothing_quoted_then_nothing_happens():
