@@ -94,18 +94,11 @@ cdef int64_t matching_advance(matching_t* m, const event_t* events, const int64_
 
 cdef void matching_record(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
     cdef int kind = event.kind
-    cdef fifo_change_t change
     if kind <= CLEAR:
         if m.settings.view_levels != 0:
             m.fault = book_apply_deferred(&m.book, event)
             if m.fault != 0:
                 return
-            if m.settings.queue.kind == QUEUE_FIFO and not event.flags & (F_HIDDEN | F_OFF_GRID):
-                if fifo_apply(&m.fifo, event, &change) != 0:
-                    m.fault = BOOK_NO_MEMORY
-                    return
-                if m.resting_count and change.lots > 0:
-                    leave_queue(m, &change, time_ns)
         elif kind == CLEAR:
             m.quote_there[0] = m.quote_there[1] = False
     elif kind == QUOTE:
@@ -117,6 +110,8 @@ cdef void matching_record(matching_t* m, const event_t* event, int64_t time_ns) 
             m.quote_price[event.side < 0] = event.price_ticks
     elif kind == SESSION:
         change_phase(m, event.aux, time_ns)
+    if m.settings.queue.kind == QUEUE_FIFO and m.settings.view_levels != 0:
+        follow_orders(m, event, time_ns)
     if m.taken.count and event.flags & F_LAST:
         refill(m)
     if (kind == TRADE or kind == ORDER_EXECUTE) and not event.flags & F_OFF_GRID:
@@ -143,6 +138,17 @@ cdef void mark_told(matching_t* m, const event_t* event) noexcept nogil:
         if all_prices or (m.resting[i].order.side == event.side
                           and m.resting[i].order.price == event.price_ticks):
             m.resting[i].told = True
+
+
+cdef void follow_orders(matching_t* m, const event_t* event, int64_t time_ns) noexcept nogil:
+    # Exact queues: who came when, and who has left.
+    cdef fifo_change_t change
+    if event.kind > CLEAR and event.kind != TRADE or event.flags & (F_HIDDEN | F_OFF_GRID):
+        return
+    if fifo_apply(&m.fifo, event, &change) != 0:
+        m.fault = BOOK_NO_MEMORY
+    elif m.resting_count and change.lots > 0:
+        leave_queue(m, &change, time_ns)
 
 
 cdef void leave_queue(matching_t* m, const fifo_change_t* change,

@@ -18,7 +18,7 @@ SETTINGS = {
     "log": {"queue_kind": 4, "queue_prints": 2, "queue_print_share": 0.7},
     "fifo": {"queue_kind": 6},
     "strict": {"reject_self_trade": 1, "max_order_lots": 30, "tunnel_ticks": 6,
-               "band_low": CENTRE - 15, "band_high": CENTRE + 12, "margin_micros": 5_000_000,
+               "band_low": CENTRE - 15, "band_high": CENTRE + 12, "margin_micros": 20_000_000,
                "equity_micros": 900_000_000, "tick_value_micros": 1_000_000,
                "fee_micros": 256_100, "queue_prints": 1},
 }
@@ -40,6 +40,8 @@ def market_stream(count, seed):
     events["price_ticks"][near] = CENTRE - side * rng.integers(-1, 12, near.sum())
     prints = events["kind"] == Kind.TRADE
     events["flags"][prints & (rng.random(count) < 0.02)] |= np.uint32(Flag.AUCTION)
+    # Cancels and modifies that a fill caused, as Databento marks them.
+    events["aux"][orders & (rng.random(count) < 0.3)] = 1
     session = events["kind"] == Kind.SESSION
     events["aux"][session] = rng.choice(
         [Phase.CONTINUOUS] * 8 + [Phase.HALT, Phase.CLOSED, Phase.AUCTION, Phase.PRE_OPEN],

@@ -134,11 +134,13 @@ class NaiveMatcher(NaiveOrders):
             self.quotes = {1: None, -1: None}
         elif self.view:
             assert self.book.apply_one(record) == 0
-            if self.model.kind == FIFO and not flags & (Flag.HIDDEN | Flag.OFF_GRID):
-                gone = self.arrivals.apply(kind, order_id, side, price, qty, aux,
-                                           flags & Flag.SNAP_BEGIN)
-                if gone:
-                    self._leave_queue(*gone)
+        if self.view and self.model.kind == FIFO and (
+                kind <= Kind.CLEAR or kind == Kind.TRADE) and (
+                not flags & (Flag.HIDDEN | Flag.OFF_GRID)):
+            gone = self.arrivals.apply(kind, order_id, side, price, qty, aux,
+                                       flags & Flag.SNAP_BEGIN)
+            if gone:
+                self._leave_queue(*gone)
         if flags & Flag.LAST:
             self._refill()
         if kind in (Kind.TRADE, Kind.ORDER_EXECUTE) and not flags & Flag.OFF_GRID:

@@ -61,8 +61,7 @@ class NaiveQueue:
         self.shown = float(shown)
         if self.model.kind == FIFO:
             return 0
-        if not self.told:
-            self.told, self.credit = True, 0.0
+        self.told = True
         if drop > 0:
             explained = min(self.printed, drop)
             self.printed -= explained
@@ -81,9 +80,8 @@ class NaiveQueue:
         return self._reach(over)
 
     def end_packet(self):
-        if not self.model.carry:
-            self.printed = self.credit = 0.0
-        elif self.told:
+        self.credit = 0.0
+        if self.told or not self.model.carry:
             self.printed = 0.0
         self.told = False
 
@@ -98,7 +96,7 @@ class NaiveArrivals:
     """Who came when, of the recorded orders: same rules as `fifo_t`."""
 
     def __init__(self):
-        self.orders, self.ranks = {}, 0
+        self.orders, self.ranks, self.passive = {}, 0, 0
 
     def arrive(self):
         self.ranks += 1
@@ -106,7 +104,10 @@ class NaiveArrivals:
 
     def apply(self, kind, order_id, side, price, lots, aux, snapshot_begins):
         """What left a queue: (rank, side, price, lots, executed), or None."""
-        add, cancel, modify, execute, clear, snapshot = 3, 4, 5, 6, 7, 2
+        add, cancel, modify, execute, clear, snapshot, trade = 3, 4, 5, 6, 7, 2, 9
+        filled = aux == 1 and self.passive in (0, side)
+        if kind == trade:
+            self.passive = -side
         if kind == clear or (kind == snapshot and snapshot_begins):
             self.orders = {}
         if kind not in (add, cancel, modify, execute) or order_id == 0:
@@ -115,12 +116,12 @@ class NaiveArrivals:
         if kind == add or (kind == modify and known is None):
             self.orders[order_id] = [price, lots, self.arrive()]
             return None
-        executed = kind == execute or aux == 1
+        executed = kind == execute or filled
         if known is None:
             return (0, side, price, lots, executed) if lots > 0 else None
         at, had, rank = known
         if kind == modify:
-            keeps = price == at and 0 <= lots <= had
+            keeps = price == at and 0 <= lots <= had and not (filled and lots == had)
             left, gone = lots, (had - lots if keeps else had)
             self.orders[order_id] = [price, lots, rank if keeps else self.arrive()]
         else:
