@@ -22,8 +22,7 @@ from dreammaker.assembly.environment import environment
 from dreammaker.assembly.model_set import ModelSet
 from dreammaker.assembly.sources import SessionSource
 from dreammaker.domain.schema import SCHEMA_VERSION
-from dreammaker.engine.clock import NS_PER_S, LoopClock
-from dreammaker.engine.decisions import TimeDecisionClock
+from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.loop import LoopCounts, PastCommand, TickLoop
 from dreammaker.engine.market import MarketView
 from dreammaker.engine.tape import Tape
@@ -32,6 +31,7 @@ from dreammaker.exchange import SimulatedVenue
 from dreammaker.features.config import FEATURE_NAMES, definition_hash
 from dreammaker.features.pipeline import FeatureRows
 from dreammaker.ledger import Ledger
+from dreammaker.models.decision_clock import build_decision_clock
 from dreammaker.risk import RiskGate
 from dreammaker.store.journal import JOURNAL_VERSION, Journal
 from dreammaker.store.orders_db import OrdersDb
@@ -103,7 +103,7 @@ class Session:
         self.coordinator = self._agents()
         self.loop = TickLoop(
             self.tape, self.coordinator, venue, market, clock, timers,
-            TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S)), self.journal,
+            build_decision_clock(config.model, feed.instrument), self.journal,
             past_commands)
 
     def _open_risk_file(self) -> RiskFile | None:

@@ -12,11 +12,12 @@ from dreammaker.backtest.days import DayPlan
 from dreammaker.backtest.retrain import Refit
 from dreammaker.domain.errors import ConfigError
 from dreammaker.engine.clock import NS_PER_S
-from dreammaker.engine.decisions import TimeDecisionClock
 from dreammaker.engine.market import MarketView
+from dreammaker.engine.ports import DecisionClock
 from dreammaker.features.config import FEATURE_NAMES
 from dreammaker.features.pipeline import FeaturePipeline, FeatureRows
 from dreammaker.models import LinearFlowBaseline
+from dreammaker.models.decision_clock import build_decision_clock
 
 _BATCH = 65_536
 _LARGEST_WEIGHT = 100.0
@@ -97,7 +98,7 @@ def decision_rows(plan: DayPlan, config: SystemConfig
     # As late as the session would get them.
     feed = config.exchange.delayed(plan.open().feed, config.run.seed)
     pipeline = FeaturePipeline(config.features, feed.instrument, feed.source)
-    clock = TimeDecisionClock(round(config.model.decision_interval_s * NS_PER_S))
+    clock = build_decision_clock(config.model, feed.instrument)
     # The model's own normalisation: with weights 1 and 0 its score is the flow over its scale.
     model = LinearFlowBaseline(replace(config.model, weight_ofi=1.0, weight_imbalance=0.0),
                                feed.source, FEATURE_NAMES)
@@ -112,7 +113,7 @@ def decision_rows(plan: DayPlan, config: SystemConfig
             np.array(values, np.float64).reshape(-1, 2))
 
 
-def _views(feed: Any, pipeline: FeaturePipeline, clock: TimeDecisionClock,
+def _views(feed: Any, pipeline: FeaturePipeline, clock: DecisionClock,
            market: MarketView) -> Iterator[MarketView]:
     rows, before = FeatureRows(_BATCH), 0
     while len(events := feed.read(_BATCH)) and pipeline.fault is None:
@@ -120,7 +121,7 @@ def _views(feed: Any, pipeline: FeaturePipeline, clock: TimeDecisionClock,
             rows = FeatureRows(len(events))
         pipeline.process(events, rows)
         market.open_batch(events, rows, before)
-        for index in clock.select(rows.local_ns, rows.count):
+        for index in clock.choose(events, rows):
             market.reveal(index + 1)
             market.take(index)
             yield market

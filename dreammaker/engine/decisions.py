@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker._ext.batch import decision_rows
+from dreammaker.domain.schema import EventArray
+from dreammaker.engine.market import Rows
 
 
 class Prediction(NamedTuple):
@@ -97,6 +99,10 @@ class TimeDecisionClock:
             raise ValueError(f"interval_ns must be above 0, was {interval_ns}")
         self.interval_ns = interval_ns
         self._last = -1
+
+    def choose(self, events: EventArray, rows: Rows) -> list[int]:
+        """Indices of the decision rows among a batch's rows."""
+        return self.select(rows.local_ns, rows.count)
 
     def select(self, local_ns: NDArray[np.int64], count: int) -> list[int]:
         """Indices of the decision rows among the first ``count``.

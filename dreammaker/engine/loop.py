@@ -230,7 +230,7 @@ class TickLoop:
         counts.events += len(events)
         counts.rows += rows.count
         local_ns = rows.local_ns
-        for index in self.decision_clock.select(local_ns, rows.count):
+        for index in self.decision_clock.choose(events, rows):
             due_ns = int(local_ns[index])
             market.reveal(index + 1)
             self._run_until(due_ns, before + int(rows.event_index[index]))

@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.orders import (
     ApprovedOrder,
@@ -21,7 +18,7 @@ from dreammaker.domain.source import SourceProfile
 
 if TYPE_CHECKING:
     from dreammaker.engine.decisions import Prediction, Proposal, Vote
-    from dreammaker.engine.market import MarketView
+    from dreammaker.engine.market import MarketView, Rows
 
 
 @runtime_checkable
@@ -98,8 +95,8 @@ class FillModel(Protocol):
 class DecisionClock(Protocol):
     """Chooses the feature rows on which decisions are made."""
 
-    def select(self, local_ns: NDArray[np.int64], count: int) -> list[int]:
-        """Indices of the decision rows among the first ``count`` with these local times."""
+    def choose(self, events: EventArray, rows: "Rows") -> list[int]:
+        """Indices of the decision rows among a batch's rows; called once a batch, in order."""
         ...
 
 

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+DecisionClockName = Literal[
+    "time", "tick", "volume", "dollar", "tick_imbalance", "volume_imbalance", "dollar_imbalance",
+    "tick_run", "volume_run", "dollar_run"]
 VoterName = Literal["spread", "flow", "velocity"]
 
 
@@ -16,8 +19,14 @@ class ModelConfig:
     ----------
     name : {"linear_flow"}
         The baseline; see ``models.baseline``.
+    decision_clock : {"time", "tick", "volume", "dollar", "tick_imbalance", ..., "dollar_run"}
+        What says when to decide: "time" every decision_interval_s; otherwise the end of each bar
+        of that kind (see ``features.bar_rules``).
     decision_interval_s : float
-        Decide on the first feature row of every interval.
+        Decide on the first feature row of every interval ("time" only).
+    decision_bar_size : float
+        Prints, lots or currency of a bar; for imbalance and run bars the prints that a bar is
+        expected to have at first.
     weight_ofi, weight_imbalance : float
         Weights of the normalised order-flow imbalance and of the book imbalance in the score.
     scale_half_life_decisions : float
@@ -35,7 +44,9 @@ class ModelConfig:
     """
 
     name: Literal["linear_flow"] = "linear_flow"
+    decision_clock: DecisionClockName = "time"
     decision_interval_s: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
+    decision_bar_size: Annotated[float, Field(gt=0, le=1e15)] = 1000.0
     weight_ofi: Annotated[float, Field(ge=0, le=100)] = 1.0
     weight_imbalance: Annotated[float, Field(ge=0, le=100)] = 0.5
     scale_half_life_decisions: Annotated[float, Field(ge=1, le=1e6)] = 600.0
@@ -51,5 +62,8 @@ class ModelConfig:
             raise ValueError(
                 f"exit_threshold must be below entry_threshold ({self.entry_threshold:g}), "
                 f"was {self.exit_threshold:g}")
+        if self.decision_clock == "tick" and not self.decision_bar_size.is_integer():
+            raise ValueError("decision_bar_size must be a whole number of prints for the tick "
+                             f"clock, was {self.decision_bar_size:g}")
         if len(set(self.voters)) != len(self.voters):
             raise ValueError("voters must not repeat")

@@ -60,13 +60,19 @@ def _sessions(config: dict[str, Any]) -> str:
             + "; what is open at the end of the records is valued at the last mid.")
 
 
+def _decision_clock(model: dict[str, Any]) -> str:
+    # Reports of runs from before there was a choice went by time.
+    if model.get("decision_clock", "time") == "time":
+        return f"every {model['decision_interval_s']:g} s"
+    return f"after every {model['decision_clock'].replace('_', ' ')} bar"
+
+
 def _model(header: dict[str, Any]) -> str:
     config, extra = header["config"], header["extra"]
     given = [f"{name} {what if isinstance(what, str) else ', '.join(what)}"
              for name, what in extra.items() if name != "retraining"]
     text = "given as objects: " + "; ".join(given) if given else (
-        f"{config['model']['name']}, a decision every "
-        f"{config['model']['decision_interval_s']:g} s")
+        f"{config['model']['name']}, a decision {_decision_clock(config['model'])}")
     carried = ("; its state is carried from day to day" if config["backtest"]["carry_model"] else
                "; it begins every day anew")
     retraining = extra.get("retraining")

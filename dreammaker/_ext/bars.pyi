@@ -1,0 +1,16 @@
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+BAR_DTYPE: np.dtype[np.void]
+
+class BarKernel:
+    def __new__(cls, settings: Mapping[str, Any], room: int = 4096) -> Self: ...
+    def process(self, events: NDArray[np.void]) -> NDArray[np.void]: ...
+    def flush(self) -> NDArray[np.void]: ...
+    @property
+    def expected_length(self) -> float: ...
+    @property
+    def threshold(self) -> float: ...
