@@ -22,7 +22,6 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCounts
 from dreammaker.engine.ports import Policy, Predictor, Voter
-from dreammaker.execution.costs import CostLog
 from dreammaker.store.eventlog import EventLog
 from dreammaker.store.session import create_session_folder
 
@@ -181,7 +180,7 @@ class Backtest:
             folder = create_session_folder(
                 root, f"{plan.config.run.mode}-{opened.feed.instrument.symbol}-{plan.day}")
             session = Session(plan.config, opened, folder, models=models)
-            session.execution.desk.costs = CostLog(kept=MOST_PARENTS)
+            session.execution.costs.keep(MOST_PARENTS)
             session.run(tell if progress else None)
             tables = day_tables(plan, read_session(folder), session.execution.costs.costs)
             return tables, models, opened.feed.source

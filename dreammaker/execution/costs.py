@@ -350,6 +350,10 @@ class CostLog:
         self.count = self.wanted_lots = self.filled_lots = 0
         self.totals_micros = dict.fromkeys(self.PARTS, 0)
 
+    def keep(self, count: int) -> None:
+        """Keep so many costs one by one from here on."""
+        self.costs = deque(self.costs, maxlen=count)
+
     def add(self, cost: ExecutionCost) -> None:
         """Take a parent that has ended."""
         self.costs.append(cost)

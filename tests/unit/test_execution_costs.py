@@ -145,6 +145,11 @@ def test_log_keeps_totals_of_all_and_the_latest_one_by_one():
     assert log.summary() == {
         "parents": 5, "wanted_lots": 10, "filled_lots": 5, "delay_micros": 0, "spread_micros": 100,
         "impact_micros": 0, "fees_micros": 0, "opportunity_micros": 50, "shortfall_micros": 150}
-    columns = cost_columns(log.costs)
+    log.keep(3)
+    log.add(log.costs[0])
+    assert [cost.average_price_ticks for cost in log.costs] == [103.0, 104.0, 103.0]
+    log.keep(2)
+    assert log.count == 6
+    columns = cost_columns(list(log.costs)[::-1])
     assert columns["average_price_ticks"] == [103.0, 104.0]
     assert cost_columns([]) == {}
