@@ -16,6 +16,7 @@ from dreammaker.assembly.config import parse_config
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import open_source
 from dreammaker.domain.orders import ExecutionReport, QueryFailed, Reason, ReportKind
+from dreammaker.engine.loop import LoopCommand
 from dreammaker.risk import TradingState
 
 MS = 1_000_000
@@ -206,6 +207,39 @@ def test_the_daily_loss_under_faults_closes_everything_for_good(seed):
     assert broker.largest <= LIMIT
     assert broker.truth == 0
     assert made.context.ledger.working == {}
+
+
+@pytest.mark.parametrize("seed", range(21, 26))
+def test_a_kill_at_any_moment_under_faults_ends_flat_verified_and_silent(seed):
+    """Questions fail too; whatever the broker does, only the flattening is sent afterwards."""
+    made, broker = session(seed)
+    when = int(np.random.default_rng(seed).integers(200, 2_000))
+    usual, submit, after = made.coordinator.on_decision, broker.submit, []
+
+    def decide():
+        usual()
+        if made.loop.counts.decisions == when:
+            made.loop.commands.append(LoopCommand.KILL)
+
+    def noted(approved, now_ns):
+        if made.context.gate.state is TradingState.KILLED:
+            after.append(approved.order)
+        submit(approved, now_ns)
+
+    made.coordinator.on_decision, broker.submit = decide, noted
+    made.run()
+    gate, kill = made.context.gate, made.coordinator.guard.kill
+    assert (gate.state, gate.state_reason) == (TradingState.KILLED, Reason.REQUESTED)
+    assert all(order.reduce_only and order.reason is Reason.FLATTEN for order in after)
+    assert kill.is_verified
+    assert gate.is_silent
+    assert broker.truth == made.context.ledger.position.lots == 0
+    assert broker.largest <= LIMIT
+    fills, tick = broker.fills.values(), made.context.ledger.instrument.tick_value_micros
+    fee = made.context.ledger.instrument.fee_micros_per_lot
+    if not made.context.ledger.adopted_lots:
+        assert made.context.ledger.position.cash_micros == -sum(
+            s * q * p * tick + q * fee for s, q, p in fills)
 
 
 def test_faults_at_any_batch_size_give_the_same_journal():
