@@ -135,7 +135,10 @@ def plan_days(config: SystemConfig, *, logs: Sequence[EventLog] = (), days: DayS
         if day not in stored:
             raise StoreError(f"the archive {config.data.root} has no {symbol} on {day} (it holds "
                              f"{len(stored)} days from {stored[0]} to {stored[-1]})")
-    return [DayPlan(day, replace(config, backtest=replace(config.backtest, day=day)),
+    # An only day stays unnamed where ``run`` needs no name for it: the same session to the bit.
+    unnamed = days is None and not config.backtest.days and len(stored) == 1
+    return [DayPlan(day, config if unnamed else
+                    replace(config, backtest=replace(config.backtest, day=day)),
                     store.header(symbol, day).content_hash, instrument=instrument)
             for day in chosen]
 

@@ -1,5 +1,6 @@
 """Runs a backtest: the live loop, agents and configuration, over recorded or generated days."""
 
+import gc
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -158,6 +159,9 @@ class Backtest:
                 fits.append({"day": plan.day.isoformat(), **refit.description()})
             tables, models, source = self._run_day(index, plan, refit, models, progress, sessions)
             found.append(tables)
+            # A session is full of cycles and was frozen while it ran: without this the memory of
+            # past days would wait for a collection that may be long in coming.
+            gc.collect()
         assert source is not None
         return self._result(found, source, fits)
 

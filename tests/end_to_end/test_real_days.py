@@ -57,6 +57,26 @@ def test_day_when_imported_and_run_then_it_trades_and_every_bit_verifies(
     assert "Traceback" not in refused.stderr
 
 
+def test_dollar_day_when_backtested_then_the_journal_of_run_and_costs_that_sum(
+    market_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "day.toml").write_text(DOLK20, encoding="utf-8")
+    imported = dreammaker(tmp_path, "import", str(market_data / "DOLK20.csv"), "--symbol", "DOLK20")
+    assert imported.returncode == 0, imported.stderr
+    tested = dreammaker(tmp_path, "backtest", "run", "--config", "day.toml", "--json")
+    assert tested.returncode == 0, tested.stderr
+    found = json.loads(tested.stdout)
+    run = json.loads(dreammaker(tmp_path, "run", "--config", "day.toml", "--json",
+                                "--no-report").stdout)
+    assert found["journal_hashes"] == [run["journal_hash"]]
+    summary = found["summary"]
+    parts = sum(value for name, value in summary.items() if name.startswith("cost_"))
+    assert summary["paper_micros"] - parts == summary["net_micros"]
+    assert summary["days_ended_by_risk"] == 0
+    # On a day of trends even the baseline's paper result is no loss; its spread is.
+    assert summary["cost_spread_micros"] > abs(summary["paper_micros"])
+
+
 def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10

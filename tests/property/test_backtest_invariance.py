@@ -1,8 +1,10 @@
 """A backtest is the session that ``run`` runs, at any batch size, on any number of workers."""
 
 import random
+import weakref
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -219,6 +221,23 @@ def test_carried_model_when_asked_for_then_it_remembers_and_the_journal_says_so(
     left, right = (run.tables["daily"]["journal_hash"].tolist() for run in (fresh, carried))
     assert left[0] == right[0]
     assert left[1] != right[1]
+
+
+def test_sessions_when_days_go_by_then_only_one_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dreammaker.backtest import runner
+
+    alive: weakref.WeakSet[Session] = weakref.WeakSet()
+    seen: list[int] = []
+
+    class Watched(Session):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            alive.add(self)
+            seen.append(len(alive))
+
+    monkeypatch.setattr(runner, "Session", Watched)
+    Backtest(short_config(1.5), days=4).run()
+    assert seen == [1, 1, 1, 1]
 
 
 def test_stored_result_when_loaded_then_the_same_and_damage_is_named(archive: Path,
