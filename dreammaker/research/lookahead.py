@@ -1,0 +1,395 @@
+"""Does a pipeline know its future? Take the future away, then change it, and compare.
+
+A row's index says when it is known. If the log is cut at an instant t, or everything after t is
+changed, then every row known at or before t must stay as it was, to the bit: features, bars and
+decision rows by the time they carry, labels by their end. What changes is a leak, and it is named.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.domain.errors import ConfigError, DreamMakerError, InputError
+from dreammaker.domain.schema import Flag, Kind
+from dreammaker.store.eventlog import EventLog
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Pipeline = Callable[[EventLog], "pd.DataFrame"]
+Clock = Literal["exchange", "local", "known"]
+Ints = NDArray[np.int64]
+
+CLOCKS = ("exchange", "local", "known")
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A column that changed although only its future did.
+
+    Attributes
+    ----------
+    column : str
+    first_ns : int
+        Time of the earliest row that changed, UTC ns.
+    reach_s : float
+        The row depends on something at least this many seconds later.
+    how : {"truncation", "perturbation"}
+    value, other : str
+        What the row held with its own future, and with another; "no row" where there was none.
+    cuts : int
+        In how many of the comparisons the column changed.
+    """
+
+    column: str
+    first_ns: int
+    reach_s: float
+    how: str
+    value: str
+    other: str
+    cuts: int
+
+    def describe(self) -> str:
+        """One sentence."""
+        return (f"column {self.column} at {instant(self.first_ns)} knows what comes at least "
+                f"{self.reach_s:g} s later: it is {self.value}, and {self.other} after "
+                f"{self.how} of the future")
+
+
+@dataclass(frozen=True, slots=True)
+class LookaheadReport:
+    """What `detect` found.
+
+    Attributes
+    ----------
+    name : str
+        Of the pipeline.
+    columns : tuple of str
+    row_count : int
+        Rows of the whole log.
+    comparisons : int
+        Cuts times ways of changing the future.
+    leaks : tuple of Leak
+        One a column, in order of time; empty if there is none.
+    notes : tuple of str
+        What could not be compared, and why.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    row_count: int
+    comparisons: int
+    leaks: tuple[Leak, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no column leaks."""
+        return not self.leaks
+
+    def describe(self) -> str:
+        """The verdict, one sentence a line."""
+        if self.passed:
+            lines = [f"{self.name}: no look-ahead in {len(self.columns)} columns of "
+                     f"{self.row_count:,} rows over {self.comparisons} comparisons"]
+        else:
+            lines = [f"{self.name}: {leak.describe()}" for leak in self.leaks]
+        return "\n".join([*lines, *(f"{self.name}: note: {note}" for note in self.notes)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fit for JSON; times as ISO 8601."""
+        return {"name": self.name, "passed": self.passed, "columns": list(self.columns),
+                "rows": self.row_count, "comparisons": self.comparisons,
+                "notes": list(self.notes), "leaks": [
+                    {"column": leak.column, "first_time": instant(leak.first_ns),
+                     "reach_s": leak.reach_s, "how": leak.how, "value": leak.value,
+                     "other": leak.other, "comparisons": leak.cuts} for leak in self.leaks]}
+
+
+@dataclass(slots=True)
+class _Found:
+    first_ns: int
+    reach_ns: int
+    how: str
+    value: str
+    other: str
+    cuts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A frame by time: equal times keep their order and are numbered."""
+
+    time: Ints
+    number: Ints
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def until(self, instant_ns: int) -> "_Table":
+        stop = int(np.searchsorted(self.time, instant_ns, "right"))
+        return _Table(self.time[:stop], self.number[:stop],
+                      {name: values[:stop] for name, values in self.columns.items()})
+
+
+def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts: int = 8,
+           clock: Clock = "exchange", name: str = "pipeline", tolerance: float = 1e-9,
+           progress: Callable[[int, int], None] | None = None) -> LookaheadReport:
+    """Cut and change a log's future and see whether a pipeline's past moves.
+
+    Parameters
+    ----------
+    pipeline : callable
+        From an EventLog to a DataFrame whose DatetimeIndex (UTC, or without a zone) says when each
+        row is known. It is called ``2 cuts + 1`` times and must not depend on anything else.
+    log : EventLog
+    rng : numpy.random.Generator
+        Chooses the cuts and the changes.
+    cuts : int
+        Instants at which the log is cut: half of them drawn from the rows' own times, where a row
+        that is stamped too early shows itself, half from the records.
+    clock : {"exchange", "local", "known"}
+        The index is the running maximum of exchange time, receive time, or the later of the two.
+    name : str
+        For the report.
+    tolerance : float
+        Difference of two numbers that counts as none, as a share of the column's largest
+        deviation from its mean: rounding in pandas' own sums. 0 compares bits.
+    progress : callable, optional
+        Called with the comparisons made and their number in all.
+
+    Returns
+    -------
+    LookaheadReport
+
+    Raises
+    ------
+    InputError
+        If the pipeline returns no frame by time, returns no row, or other rows for the same log.
+    ConfigError
+        If a parameter is out of range, or the log is too short to be cut.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> from dreammaker.domain.schema import EVENT_DTYPE
+    >>> from dreammaker.domain.source import SourceProfile
+    >>> events = np.zeros(50, EVENT_DTYPE)
+    >>> events["kind"], events["flags"], events["qty_lots"] = Kind.TRADE, Flag.LAST, 1
+    >>> events["exch_ns"] = events["local_ns"] = np.arange(50) * 1_000_000_000
+    >>> events["price_ticks"] = np.arange(50) ** 2
+    >>> def leaky(log):
+    ...     price = pd.Series(log.events["price_ticks"],
+    ...                       pd.to_datetime(log.events["exch_ns"], utc=True), dtype=float)
+    ...     return pd.DataFrame({"price": price, "next": price.shift(-1)})
+    >>> report = detect(leaky, EventLog.of(events, Instrument.win(), SourceProfile("x", 0, False)),
+    ...                 rng=np.random.default_rng(1))
+    >>> report.passed, [leak.column for leak in report.leaks]
+    (False, ['next'])
+    """
+    if cuts < 1:
+        raise ConfigError(f"cuts must be 1 or more, was {cuts}")
+    if clock not in CLOCKS:
+        raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, was {clock!r}")
+    if not 0.0 <= tolerance < 1.0:
+        raise ConfigError(f"tolerance must be in [0, 1), was {tolerance!r}")
+    whole = _table(pipeline(log), name)
+    if not len(whole.time):
+        raise InputError(f"{name} returned no row for {log.instrument.symbol} on {log.day}")
+    key = record_times(log, clock)
+    places = _places(key, whole.time, cuts, rng)
+    found: dict[str, _Found] = {}
+    notes: list[str] = []
+    done = 0
+    for place in places:
+        until = int(key[place - 1])
+        past = whole.until(until)
+        for how, other in (("truncation", _cut), ("perturbation", _changed)):
+            try:
+                table = _table(pipeline(other(log, place, rng)), name)
+            except (DreamMakerError, ValueError, IndexError, KeyError, ZeroDivisionError) as error:
+                notes.append(f"{how} at {instant(until)} could not be compared: {error}")
+                continue
+            _compare(past, table.until(until), until, how, tolerance, found)
+            done += 1
+            if progress is not None:
+                progress(done, 2 * len(places))
+    if found and not _same(whole, _table(pipeline(log), name)):
+        raise InputError(f"{name} gave different rows for the same log: look-ahead cannot be told "
+                         "from chance; fix its seeds")
+    if not done:
+        raise InputError(f"{name} failed on every shortened log; {notes[0]}")
+    leaks = tuple(Leak(column, item.first_ns, item.reach_ns / _NS, item.how, item.value, item.other,
+                       item.cuts)
+                  for column, item in sorted(found.items(), key=lambda pair: pair[1].first_ns))
+    return LookaheadReport(name, tuple(whole.columns), len(whole.time), done, leaks, tuple(notes))
+
+
+def record_times(log: EventLog, clock: Clock) -> Ints:
+    """When each record counts as known by a clock, never decreasing; int64, shape (records,)."""
+    exchange = np.maximum.accumulate(log.events["exch_ns"])
+    if clock == "exchange":
+        return exchange
+    local = np.maximum.accumulate(log.events["local_ns"])
+    return local if clock == "local" else np.maximum(exchange, local)
+
+
+def instant(time_ns: int) -> str:
+    """A time as ISO 8601 in UTC, to the ns."""
+    second, rest = divmod(time_ns, _NS)
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _places(key: Ints, rows: Ints, cuts: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of records to keep: only where the clock moves on, so that "until" is exact."""
+    moves = np.flatnonzero(np.diff(key) > 0) + 1
+    if not moves.size:
+        raise ConfigError("the log is too short to be cut: all its records share one time")
+    stamped = np.searchsorted(key, np.unique(rows), "right")
+    stamped = np.unique(stamped[(stamped > 0) & (stamped < len(key))])
+    inside = stamped[stamped > stamped[0]] if stamped.size > 1 else stamped
+    from_rows = min((cuts + 1) // 2, inside.size)
+    chosen = set(rng.choice(inside, from_rows, replace=False).tolist()) if from_rows else set()
+    # Before the first row there is nothing to compare.
+    later = moves[key[moves - 1] >= rows[0]]
+    pool = np.setdiff1d(later if later.size else moves, np.array(sorted(chosen), np.int64))
+    chosen |= set(rng.choice(pool, min(cuts - len(chosen), pool.size), replace=False).tolist())
+    return sorted(int(place) for place in chosen)
+
+
+def _cut(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
+    """The log without its future."""
+    return EventLog.of(log.events[:place], log.instrument, log.source, log.quality, log.day)
+
+
+def _changed(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
+    """The log with another future: prices moved, sizes multiplied, aggressors swapped.
+
+    The records stay sound: all prices move alike, and orders keep their sizes.
+    """
+    events = np.array(log.events)
+    future = events[place:]
+    shift = int(rng.integers(20, 200)) * int(rng.choice((-1, 1)))
+    future["price_ticks"] += np.where(
+        np.isin(future["kind"], (Kind.SESSION, Kind.GAP, Kind.CLEAR)), 0, shift)
+    sized = np.isin(future["kind"], (Kind.LEVEL_SET, Kind.SNAPSHOT, Kind.QUOTE, Kind.TRADE)) & (
+        future["qty_lots"] > 0)
+    future["qty_lots"] = np.where(sized, future["qty_lots"] * int(rng.integers(2, 6)),
+                                  future["qty_lots"])
+    future["side"] = np.where(future["kind"] == Kind.TRADE, -future["side"], future["side"])
+    future["flags"] &= ~np.uint32(Flag.OFF_GRID)
+    future["residual_microticks"] = 0
+    return EventLog.of(events, log.instrument, log.source, log.quality, log.day)
+
+
+def _table(frame: Any, name: str) -> _Table:
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{name} must return a DataFrame, returned {type(frame).__name__}")
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        raise InputError(f"{name} must return a DataFrame indexed by time (DatetimeIndex), had an "
+                         f"index of {type(frame.index).__name__}")
+    if frame.index.hasnans:
+        raise InputError(f"{name} must give every row a time; some are NaT")
+    if not frame.columns.is_unique or not len(frame.columns):
+        raise InputError(f"{name} must return columns with different names, at least one")
+    index = frame.index.tz_convert("UTC").tz_localize(None) if frame.index.tz else frame.index
+    time: Ints = index.to_numpy().astype("datetime64[ns]").view(np.int64)
+    order = np.argsort(time, kind="stable")
+    time = time[order]
+    first = np.searchsorted(time, time, "left")
+    columns = {str(column): _plain(frame[column])[order] for column in frame.columns}
+    return _Table(time, np.arange(len(time)) - first, columns)
+
+
+def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
+    """Values as they are where they are whole numbers, as float64 or else as objects."""
+    import pandas as pd
+
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return column.to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return column.astype(object).to_numpy()
+
+
+def _compare(past: _Table, other: _Table, until: int, how: str, tolerance: float,
+             found: dict[str, _Found]) -> None:
+    """Note every column that differs at or before an instant, with its earliest row."""
+    rows, others, lost, gained = _aligned(past, other)
+    for column in {**past.columns, **other.columns}:
+        mine, its = past.columns.get(column), other.columns.get(column)
+        if mine is None or its is None:
+            time = int((past if its is None else other).time[0]) if len(
+                (past if its is None else other).time) else until
+            _note(found, column, time, until, how, "there" if its is None else "not there",
+                  "not there" if its is None else "there")
+            continue
+        worst = np.flatnonzero(_differ(mine[rows], its[others], mine, tolerance))
+        candidates = [(int(past.time[rows[worst[0]]]), mine[rows[worst[0]]],
+                       its[others[worst[0]]])] if worst.size else []
+        for table, values, only in ((past, mine, lost), (other, its, gained)):
+            known = only[~_missing(values[only])]
+            if known.size:
+                value = values[known[0]]
+                candidates.append((int(table.time[known[0]]),
+                                   *((value, "no row") if table is past else ("no row", value))))
+        if candidates:
+            time, value, changed = min(candidates, key=lambda item: item[0])
+            _note(found, column, time, until, how, _shown(value), _shown(changed))
+
+
+def _aligned(past: _Table, other: _Table) -> tuple[Ints, Ints, Ints, Ints]:
+    """Rows both have (of one, of the other), rows only the first has, rows only the other has."""
+    if np.array_equal(past.time, other.time):
+        every = np.arange(len(past.time))
+        return every, every, every[:0], every[:0]
+    keys = [np.rec.fromarrays([table.time, table.number], names="time,number")
+            for table in (past, other)]
+    _, rows, others = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    return (rows, others, np.setdiff1d(np.arange(len(past.time)), rows),
+            np.setdiff1d(np.arange(len(other.time)), others))
+
+
+def _differ(mine: NDArray[Any], its: NDArray[Any], column: NDArray[Any],
+            tolerance: float) -> NDArray[np.bool_]:
+    if mine.dtype == object or its.dtype == object:
+        alike = np.array([a is b or a == b for a, b in zip(mine, its, strict=True)], np.bool_)
+        return ~(alike | (_missing(mine) & _missing(its)))
+    known = column[np.isfinite(column)]
+    scale = float(np.abs(known - known.mean()).max()) if known.size else 0.0
+    with np.errstate(invalid="ignore"):
+        near = (mine == its) | (np.abs(mine - its) <= tolerance * scale)
+    return ~(near | (np.isnan(mine) & np.isnan(its)))
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    import pandas as pd
+
+    return np.asarray(pd.isna(values), np.bool_)
+
+
+def _note(found: dict[str, _Found], column: str, time: int, until: int, how: str, value: str,
+          other: str) -> None:
+    item = found.get(column)
+    if item is None:
+        item = found[column] = _Found(time, 0, how, value, other)
+    elif time < item.first_ns:
+        item.first_ns, item.how, item.value, item.other = time, how, value, other
+    item.reach_ns = max(item.reach_ns, until - time)
+    item.cuts += 1
+
+
+def _same(one: _Table, other: _Table) -> bool:
+    found: dict[str, _Found] = {}
+    _compare(one, other, int(one.time[-1]), "", 0.0, found)
+    return not found
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
