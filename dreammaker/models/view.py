@@ -25,7 +25,7 @@ MODEL_FEATURES: tuple[str, ...] = tuple(
     f"{FEATURE_NAMES[i]}_offset" if i in _OFFSETS else FEATURE_NAMES[i] for i in _KEPT)
 """Columns of the view, in order: 26 names."""
 
-_VIEW_OFFSETS = tuple(int(np.flatnonzero(_KEPT == i)[0]) for i in _OFFSETS)
+_VIEW_OFFSETS = tuple(_KEPT.tolist().index(i) for i in _OFFSETS)
 
 
 def model_view(values: NDArray[np.float64], tick_size: float) -> NDArray[np.float64]:

@@ -5,10 +5,10 @@ day's own prices. What a day gives is cached by the hash of all that it follows 
 of the label rule alone does not compute features again.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +122,7 @@ class Dataset:
             for _, log in sorted(self.log_hashes.items())]})
 
     def frame(self) -> "pd.DataFrame":
-        """X as a DataFrame indexed by the decisions' times (UTC), as splitters and models take it.
-        """
+        """X as a DataFrame indexed by the decisions' times (UTC)."""
         import pandas as pd
 
         return pd.DataFrame(self.X, index=self._times(self.t_start), columns=self.feature_names)
@@ -326,10 +325,9 @@ def joined(parts: Sequence[Dataset]) -> Dataset:
     if not sum(map(len, parts)):
         reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
         raise InputError(f"no decision of {first.symbol} has a label ({reasons or 'no decision'})")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-    same = {item.name: getattr(first, item.name) for item in fields(Dataset)
-            if item.name not in (*_COLUMNS, "log_hashes", "dropped")}
-    return Dataset(**same, **columns, log_hashes=hashes, dropped=dropped)
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts])
+                               for name in _COLUMNS}
+    return replace(first, **columns, log_hashes=hashes, dropped=dropped)
 
 
 def _archived(root: Path, symbol: str | None,
@@ -346,7 +344,7 @@ def _archived(root: Path, symbol: str | None,
     chosen = stored if days is None else [_date(day) for day in days]
     if not chosen:
         raise ConfigError("days must name one day or more")
-    if any(later <= earlier for earlier, later in zip(chosen, chosen[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(chosen)):
         raise ConfigError("days must ascend, none of them twice")
     for day in chosen:
         if day not in stored:

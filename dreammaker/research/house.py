@@ -101,6 +101,10 @@ def check_house(log: EventLog, *, rng: np.random.Generator, sampler: Sampler | N
     for stage in stages(sampler, rule, config):
         if progress is not None:
             progress(stage.name)
+        if not len(stage.pipeline(log)):
+            reports.append(LookaheadReport(stage.name, (), 0, 0, (), (
+                f"it gives no row on {log.day}, so nothing was compared",)))
+            continue
         reports.append(detect(stage.pipeline, log, rng=rng, cuts=cuts, clock=stage.clock,
                               name=stage.name, tolerance=0.0))
     if progress is not None:

@@ -94,7 +94,9 @@ class LookaheadReport:
 
     def describe(self) -> str:
         """The verdict, one sentence a line."""
-        if self.passed:
+        if not self.comparisons:
+            lines = []
+        elif self.passed:
             lines = [f"{self.name}: no look-ahead in {len(self.columns)} columns of "
                      f"{self.row_count:,} rows over {self.comparisons} comparisons"]
         else:
@@ -349,9 +351,12 @@ def _aligned(past: _Table, other: _Table) -> tuple[Ints, Ints, Ints, Ints]:
     if np.array_equal(past.time, other.time):
         every = np.arange(len(past.time))
         return every, every, every[:0], every[:0]
-    keys = [np.rec.fromarrays([table.time, table.number], names="time,number")
-            for table in (past, other)]
-    _, rows, others = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    times = np.union1d(past.time, other.time)
+    # Time and number among equal times as one integer.
+    most = 1 + max(int(table.number.max()) if len(table.number) else 0 for table in (past, other))
+    mine, its = (np.searchsorted(times, table.time) * most + table.number
+                 for table in (past, other))
+    _, rows, others = np.intersect1d(mine, its, assume_unique=True, return_indices=True)
     return (rows, others, np.setdiff1d(np.arange(len(past.time)), rows),
             np.setdiff1d(np.arange(len(other.time)), others))
 
@@ -365,7 +370,7 @@ def _differ(mine: NDArray[Any], its: NDArray[Any], column: NDArray[Any],
     scale = float(np.abs(known - known.mean()).max()) if known.size else 0.0
     with np.errstate(invalid="ignore"):
         near = (mine == its) | (np.abs(mine - its) <= tolerance * scale)
-    return ~(near | (np.isnan(mine) & np.isnan(its)))
+    return np.asarray(~(near | (np.isnan(mine) & np.isnan(its))), np.bool_)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -14,8 +14,8 @@ def feature_lookback(config: FeatureConfig) -> timedelta:
     """The longest memory of the features, by time.
 
     Windows, cells and bars count in full. Exponential memories (MACD, RSI, Hawkes) count until a
-    value's weight has fallen to 1 % of the newest one's. Roll's spread, which counts trades, is left
-    out: its 200 trades last seconds where there is trading.
+    value's weight has fallen to 1 % of the newest one's. Roll's spread, which counts trades, is
+    left out: its 200 trades last seconds where there is trading.
 
     Parameters
     ----------

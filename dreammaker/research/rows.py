@@ -65,8 +65,9 @@ class DecisionRows:
     def joined(cls, parts: "list[DecisionRows]") -> "DecisionRows":
         """Parts one after the other."""
         if not parts:
-            return cls(*(np.empty(0, np.int64) for _ in range(3)), np.empty(0, np.int32),
-                       np.empty(0), np.empty((0, len(MODEL_FEATURES))))
+            none = np.empty(0, np.int64)
+            return cls(none, none, none, np.empty(0, np.int32), np.empty(0),
+                       np.empty((0, len(MODEL_FEATURES))))
         return cls(*(np.concatenate([getattr(part, name) for part in parts])
                      for name in cls.__slots__))
 
