@@ -14,7 +14,6 @@ process of its own: seconds a record and the largest memory.
 import argparse
 import datetime
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -123,6 +122,15 @@ def beside_peer(path: Path, runs: int) -> None:
     print_table(f"Backtest of one generated day, {len(events):,} records, medians", header, rows)
 
 
+def peak_mb() -> float:
+    """Largest memory of this process; NaN where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")
+    line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 def scaled(path: Path, work: str, count: int) -> None:
     """One size of the scaling study, in this process: prints a line of JSON."""
     day = np.load(path, mmap_mode="r")
@@ -141,7 +149,7 @@ def scaled(path: Path, work: str, count: int) -> None:
             shift += DAY_NS
 
     seconds, loop = run(work, chunks())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     print(json.dumps({"seconds": seconds, "events": loop.counts["events"],
                       "fills": loop.counts["fills"], "peak_mb": peak}))
 

@@ -14,12 +14,18 @@ from tests.unit.dbn_files import START_NS, header
 
 resource = pytest.importorskip("resource", reason="peak memory is read by POSIX getrusage")
 
+# On Linux getrusage counts the memory of the process that started this one; VmHWM does not.
 PROGRAM = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 from dreammaker.data import import_file
 day, = import_file(sys.argv[1], sys.argv[2])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(day.quality.rows_kept, peak if sys.platform != "darwin" else peak // 1024)
+status = Path("/proc/self/status")
+if status.exists():
+    peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1])
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(day.quality.rows_kept, peak)
 """
 
 
