@@ -22,7 +22,7 @@ from dreammaker.backtest.tables_on_disk import concatenated
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCounts
-from dreammaker.engine.ports import Policy, Predictor, Voter
+from dreammaker.engine.ports import Policy, Predictor, Quoter, Voter
 from dreammaker.store.eventlog import EventLog
 from dreammaker.store.session import create_session_folder
 
@@ -85,6 +85,8 @@ class Backtest:
     policy : Policy, or callable of SystemConfig, optional
         In the same way.
     voters : sequence of Voter, optional
+    quoter : Quoter, optional
+        A quoting policy in place of all three; ``backtest.quotes`` runs compiled ones much faster.
     retraining : Retraining, optional
         Fits anew as the days go by, on past days only (walk-forward).
     name : str
@@ -107,8 +109,8 @@ class Backtest:
                  instrument: Instrument | None = None, changes: Mapping[str, Any] | None = None,
                  predictor: Predictor | PredictorMaker | None = None,
                  policy: Policy | PolicyMaker | None = None,
-                 voters: Sequence[Voter] | None = None, retraining: Retraining | None = None,
-                 name: str = "") -> None:
+                 voters: Sequence[Voter] | None = None, quoter: Quoter | None = None,
+                 retraining: Retraining | None = None, name: str = "") -> None:
         settings = with_changes(_read(config), changes or {})
         # The file carries the risk state of runs that follow each other in time: not of these.
         settings = replace(settings, risk=replace(settings.risk, state_file=""))
@@ -120,7 +122,7 @@ class Backtest:
         self.changes = dict(changes or {})
         self.plans = plan_days(settings, logs=logs, days=days, instrument=instrument)
         self._predictor, self._policy, self._voters = predictor, policy, voters
-        self._retraining = retraining
+        self._quoter, self._retraining = quoter, retraining
         self.identity = run_identity(settings, self.plans, self._extra())
         self.key = run_key(self.identity)
 
@@ -210,11 +212,15 @@ class Backtest:
         if self._voters is not None:
             models.voters = list(self._voters)
             models.foreign["voters"] = ", ".join(map(_called, models.voters)) or "none"
+        if self._quoter is not None:
+            models.quoter = self._quoter
+            models.foreign["quoter"] = _called(self._quoter)
         return models
 
     def _extra(self) -> dict[str, Any]:
         extra: dict[str, Any] = {}
-        for name, given in (("predictor", self._predictor), ("policy", self._policy)):
+        for name, given in (("predictor", self._predictor), ("policy", self._policy),
+                            ("quoter", self._quoter)):
             if given is not None:
                 extra[name] = _called(given)
         if self._voters is not None:

@@ -11,6 +11,7 @@ from dreammaker.assembly.config import parse_config
 from dreammaker.assembly.model_set import ModelSet
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import log_source, simulated_source
+from dreammaker.backtest import Backtest
 from dreammaker.backtest.quotes import run_quotes
 from dreammaker.data import read_lobster, read_mt5_ticks
 from dreammaker.domain.errors import ConfigError
@@ -115,6 +116,16 @@ def test_venue_that_blocks_the_program_is_refused():
     settings = config(profile="mt5_b3")
     with pytest.raises(ConfigError, match="ideal"):
         run_quotes(settings, generated(settings), TouchMaker())
+
+
+def test_backtest_of_a_quoting_policy_has_the_same_fills():
+    settings = config()
+    result = Backtest(settings, quoter=TouchMaker()).run()
+    fast = run_quotes(settings, generated(settings), TouchMaker())
+    until = len(fast.fills) - 20    # the backtest knows the close, and flattens there
+    assert result.fills["price"].tolist()[:until] == (
+        5.0 * fast.fills["price_ticks"]).tolist()[:until]
+    assert until > 100 and result.summary["fills"] >= until
 
 
 def test_nothing_quoted_then_nothing_happens():
