@@ -1,6 +1,5 @@
 """What a backtest came to: tables, a summary, and its folder on disk."""
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ from dreammaker.backtest.statistics import (
     interval_sharpe,
     max_drawdown_micros,
 )
-from dreammaker.backtest.tables_on_disk import read_tables, write_tables
+from dreammaker.backtest.tables_on_disk import read_header, read_tables, write_tables
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.store.session import read_json
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from dreammaker.validation import SharpeEstimate
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 TABLES = ("orders", "fills", "trades", "parents", "queue", "equity", "hours", "daily")
 _SUMS = ("net_micros", "realised_micros", "open_micros", "paper_micros",
          *(f"cost_{name}_micros" for name in COST_PARTS), "trades", "wins", "fills",
@@ -210,7 +209,7 @@ class BacktestResult:
         """
         folder = Path(folder)
         header = {"result_version": RESULT_VERSION, "header": self.header, "summary": self.summary}
-        write_tables(folder, self.tables, json.dumps(header, indent=1, sort_keys=True))
+        write_tables(folder, self.tables, header)
         return folder
 
     @classmethod
@@ -223,10 +222,11 @@ class BacktestResult:
             If something is missing, damaged or of an unknown version.
         """
         folder = Path(folder)
-        stored = read_json(folder / "result.json")
-        if stored.get("result_version") != RESULT_VERSION:
-            raise StoreError(f"{folder}: result version {stored.get('result_version')!r} is not "
-                             f"known to this program, which writes {RESULT_VERSION}")
+        version = read_json(folder / "result.json").get("result_version")
+        if version != RESULT_VERSION:
+            raise StoreError(f"{folder}: result version {version!r} is not known to this program, "
+                             f"which writes {RESULT_VERSION}")
+        stored = read_header(folder)
         return cls(stored["header"], read_tables(folder, TABLES))
 
 

@@ -7,6 +7,7 @@ again from the folders.
 
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -108,18 +109,38 @@ class ResultStore:
         """Whether a run is stored whole."""
         return (self.folder(key) / "result.json").is_file()
 
-    def add(self, result: BacktestResult, *, sweep: str = "") -> StoredRun:
-        """Store a result and index it; one that is stored already is indexed again."""
-        if not self.holds(result.key):
-            result.save(self.folder(result.key))
-        return self.index(result, sweep=sweep)
+    def prepare(self) -> None:
+        """Make the folder; StoreError where nothing can be written to it."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".dreammaker-", dir=self.root):
+                pass
+        except OSError as error:
+            raise StoreError(f"no results can be written to {self.root}: {error.strerror}"
+                             ) from None
 
-    def index(self, result: BacktestResult, *, sweep: str = "") -> StoredRun:
-        """Enter a stored result into the index."""
+    def put(self, result: BacktestResult) -> None:
+        """Store a result without indexing it; the same result may be there already."""
+        if self.holds(result.key):
+            return
+        try:
+            result.save(self.folder(result.key))
+        except StoreError:
+            # Another process that ran the same was first: the same key, the same result.
+            if not self.holds(result.key):
+                raise
+
+    def add(self, result: BacktestResult, *, sweep: str = "", name: str = "") -> StoredRun:
+        """Store a result and index it; one that is stored already is indexed again."""
+        self.put(result)
+        return self.index(result, sweep=sweep, name=name)
+
+    def index(self, result: BacktestResult, *, sweep: str = "", name: str = "") -> StoredRun:
+        """Enter a stored result into the index, under a new name where one is given."""
         sharpe, summary = result.sharpe(), result.summary
         values = {
-            "key": result.key, "name": result.name, "sweep": sweep, "status": "done", "error": "",
-            "symbol": summary["symbol"], "first_day": summary["first_day"],
+            "key": result.key, "name": name or result.name, "sweep": sweep, "status": "done",
+            "error": "", "symbol": summary["symbol"], "first_day": summary["first_day"],
             "last_day": summary["last_day"], "days": summary["days"],
             "config": json.dumps(result.header["config"], sort_keys=True),
             "changes": json.dumps(result.header["changes"], sort_keys=True),
@@ -152,7 +173,14 @@ class ResultStore:
         StoreError
             If no run or more than one is meant, or it failed.
         """
-        return BacktestResult.load(self.folder(self.find(key).key))
+        return self.read(self.find(key).key)
+
+    def read(self, key: str) -> BacktestResult:
+        """A stored result by its whole key, indexed or not."""
+        try:
+            return BacktestResult.load(self.folder(key))
+        except StoreError as error:
+            raise StoreError(f"{error}; remove {self.folder(key)} and run it again") from None
 
     def find(self, key: str) -> StoredRun:
         """The one run that is meant by a key, the beginning of one, or a name."""
@@ -169,7 +197,7 @@ class ResultStore:
 
     def runs(self, sweep: str | None = None) -> list[StoredRun]:
         """Stored runs in order of storing, of one sweep where it is given."""
-        if not (self.root / INDEX_FILE).is_file():
+        if not self._has_index():
             return []
         with self._open() as database:
             rows = database.execute(
@@ -177,12 +205,42 @@ class ResultStore:
         found = [_run(row) for row in rows]
         return [run for run in found if sweep is None or run.sweep == sweep]
 
-    def rebuild(self) -> int:
-        """Make the index again from the folders; returns the number of runs found."""
-        folders = sorted(path.parent for path in self.root.glob("*/result.json"))
-        for folder in folders:
-            self.index(BacktestResult.load(folder))
-        return len(folders)
+    def rebuild(self) -> list[str]:
+        """Make the index again from the folders; failed runs, which have none, are kept.
+
+        Returns
+        -------
+        list of str
+            A sentence for each folder that could not be read.
+        """
+        try:
+            with self._open():
+                pass
+        except StoreError as error:
+            if not _is_damage(error.__context__):
+                raise
+            (self.root / INDEX_FILE).unlink(missing_ok=True)
+        problems, found = [], []
+        for key in self._folders():
+            try:
+                self.index(self.read(key))
+                found.append(key)
+            except StoreError as error:
+                problems.append(str(error))
+        with self._open() as database, database:
+            gone = [key for (key,) in database.execute("select key from run where status = 'done'")
+                    if key not in found]
+            database.executemany("delete from run where key = ?", [(key,) for key in gone])
+        return problems
+
+    def _folders(self) -> list[str]:
+        return sorted(path.parent.name for path in self.root.glob("[!.]*/result.json"))
+
+    def _has_index(self) -> bool:
+        # Without its index the number of trials would be forgotten: it is made again.
+        if not (self.root / INDEX_FILE).is_file() and self._folders():
+            self.rebuild()
+        return (self.root / INDEX_FILE).is_file()
 
     def trials(self, symbol: str) -> Trials:
         """How many runs on a symbol are stored, and how their Sharpe ratios vary.
@@ -199,15 +257,18 @@ class ResultStore:
         return Trials(len(ratios), variance)
 
     def _write(self, values: dict[str, Any]) -> StoredRun:
+        self._has_index()
         with self._open() as database, database:
             database.execute("begin immediate")
-            row = database.execute("select number, sweep from run where key = ?",
+            row = database.execute("select number, sweep, name from run where key = ?",
                                    (values["key"],)).fetchone()
             number = row[0] if row else database.execute(
                 "select coalesce(max(number), 0) + 1 from run").fetchone()[0]
-            # A run keeps the sweep it was first part of when it is stored again on its own.
+            # A run keeps the sweep it was first part of when it is stored again on its own, and
+            # its name when it is stored again without one.
             sweep = values["sweep"] or (row[1] if row else "")
-            full = {**values, "number": number, "sweep": sweep}
+            name = values["name"] or (row[2] if row else "")
+            full = {**values, "number": number, "sweep": sweep, "name": name}
             database.execute(f"insert or replace into run ({', '.join(_COLUMNS)}) values "
                              f"({', '.join('?' * len(_COLUMNS))})",
                              tuple(full[name] for name in _COLUMNS))
@@ -227,7 +288,15 @@ class ResultStore:
                 database.execute(f"pragma user_version = {INDEX_VERSION}")
                 yield database
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"cannot use {path}: {error}") from None
+            hint = (" (dreammaker backtest list --rebuild makes it again from the results)"
+                    if _is_damage(error) else "")
+            raise StoreError(f"cannot use {path}: {error}{hint}") from None
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    # Operational errors (locked, full, no permission) pass; the file is sound.
+    return (isinstance(error, sqlite3.DatabaseError)
+            and not isinstance(error, sqlite3.OperationalError))
 
 
 def _number(value: float) -> float | None:

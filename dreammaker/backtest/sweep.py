@@ -55,6 +55,9 @@ def grid_points(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     for name, values in grid.items():
         if isinstance(values, str) or not len(values):
             raise ConfigError(f"the grid's {name} needs a list of one value or more")
+        if any(value in values[:place] for place, value in enumerate(values)):
+            raise ConfigError(f"the grid's {name} has a value twice: "
+                              f"{', '.join(map(str, values))}")
         count *= len(values)
     if not grid or count > MOST_RUNS:
         raise ConfigError(f"a sweep needs a grid of 1 to {MOST_RUNS} runs, had "
@@ -124,6 +127,9 @@ class Sweep:
         from joblib import Parallel, delayed
 
         prepared = [self._prepare(changes) for changes in self.points]
+        if all(point.backtest is None for point in prepared):
+            raise ConfigError(f"no point of the grid can run; the first: {prepared[0].problem}")
+        self.store.prepare()
         waiting = [point.backtest for point in prepared
                    if point.backtest is not None and not point.resumed]
         # The generator yields in the order of submission, whoever finishes first.
@@ -158,10 +164,7 @@ class Sweep:
                                          sweep=self.name, changes=point.changes,
                                          program_version=dreammaker.__version__)
         else:
-            from dreammaker.backtest.result import BacktestResult
-
-            result = BacktestResult.load(self.store.folder(key))
-            run = self.store.index(result, sweep=self.name)
+            run = self.store.index(self.store.read(key), sweep=self.name)
         return SweepRun(point.changes, run, point.resumed)
 
 
@@ -178,9 +181,7 @@ def _run_and_store(backtest: Backtest, root: Path) -> str:
     """Run one backtest and write its folder; the error as a sentence where it fails."""
     try:
         store = ResultStore(root)
-        result = backtest.run()
-        if not store.holds(result.key):
-            result.save(store.folder(result.key))
+        store.put(backtest.run())
     except DreamMakerError as error:
         return str(error)
     except Exception as error:

@@ -1,6 +1,9 @@
 """Tables as Parquet files of one folder, which appears whole or not at all."""
 
+import hashlib
+import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,16 @@ from numpy.typing import NDArray
 
 from dreammaker.backtest.records import Columns
 from dreammaker.domain.errors import StoreError
+from dreammaker.store.segments import file_sha256
+from dreammaker.store.session import read_json
+
+_FORGOTTEN_NS = 86_400 * 10**9
 
 
-def write_tables(folder: Path, tables: dict[str, Columns], header: str) -> None:
-    """Write tables and ``result.json`` under a temporary name, then rename.
+def write_tables(folder: Path, tables: dict[str, Columns], header: dict[str, Any]) -> None:
+    """Write tables and a sealed ``result.json`` in a place of one's own, then move them there.
+
+    Several processes may write the same folder: one is first, the others are refused.
 
     Raises
     ------
@@ -25,21 +34,58 @@ def write_tables(folder: Path, tables: dict[str, Columns], header: str) -> None:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(f"{folder} exists and is not empty; a result needs a new folder")
-    part = folder.with_name(folder.name + ".part")
+    own = None
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        own = Path(tempfile.mkdtemp(".part", f".{folder.name}-", folder.parent))
+        _forget_old(own, folder)
+        part = own / "result"
+        part.mkdir()
         for name, columns in tables.items():
             parquet.write_table(pa.table({key: pa.array(values, from_pandas=False)
                                           for key, values in columns.items()}),
                                 part / f"{name}.parquet")
-        (part / "result.json").write_text(header + "\n", encoding="utf-8", newline="\n")
+        files = {name: file_sha256(part / f"{name}.parquet") for name in tables}
+        sealed = {**header, "files": files}
+        text = json.dumps({**sealed, "seal": _seal(sealed)}, indent=1, sort_keys=True)
+        (part / "result.json").write_text(text + "\n", encoding="utf-8", newline="\n")
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
     except (OSError, pa.ArrowException) as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise StoreError(f"cannot write {folder}: {error}") from None
+    finally:
+        # An interrupt leaves nothing half-written either.
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """``result.json`` of a folder; StoreError where it or a table is not as it was written."""
+    stored = read_json(folder / "result.json")
+    files = stored.get("files")
+    if stored.pop("seal", None) != _seal(stored) or not isinstance(files, dict):
+        raise StoreError(f"{folder / 'result.json'} is damaged: it is not as it was written")
+    for name, digest in files.items():
+        path = folder / f"{name}.parquet"
+        if not path.is_file():
+            raise StoreError(f"{path} is missing")
+        if file_sha256(path) != digest:
+            raise StoreError(f"{path} is damaged: it is not as it was written")
+    return stored
+
+
+def _seal(values: dict[str, Any]) -> str:
+    plain = json.loads(json.dumps(values))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _forget_old(own: Path, folder: Path) -> None:
+    # What a killed run left of this result; a day is longer than any writing takes.
+    newest = own.stat().st_mtime_ns
+    for other in folder.parent.glob(f".{folder.name}-*.part"):
+        if newest - other.stat().st_mtime_ns > _FORGOTTEN_NS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def read_tables(folder: Path, names: Sequence[str]) -> dict[str, Columns]:

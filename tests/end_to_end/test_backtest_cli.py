@@ -146,6 +146,9 @@ def test_walk_forward_when_run_then_fits_are_told(world: Path) -> None:
     (("run", "--set", "run.seed=1", "--set", "run.seed=2"), "--set run.seed was given twice"),
     (("sweep", "--grid", "model.entry_threshold"), "--grid must be SECTION.KEY=VALUE,VALUE"),
     (("sweep", "--grid", "run.seed=1,2", "--jobs", "0"), "n_jobs must be 1 or more"),
+    (("sweep", "--grid", "run.seed=1,1"), "run.seed has a value twice"),
+    (("sweep", "--grid", "model.foo=1,2"), "no point of the grid can run.*no key model.foo"),
+    (("run", "--results", "x.toml/results"), "no results can be written to x.toml"),
     (("walk-forward",), "needs more than 1 days to fit once, had 1"),
     (("walk-forward", "--train-days", "1", "--least-days", "2"), "least_days 2 exceeds"),
     (("compare", "a"), "compare needs two runs or more"),
@@ -156,6 +159,7 @@ def test_wrong_input_when_given_then_one_sentence_says_so(
         arguments: tuple[str, ...], said: str, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.toml").touch()
     assert re.search(said, refused(*arguments))
     assert list(tmp_path.rglob("result.json")) == []
 

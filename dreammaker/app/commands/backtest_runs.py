@@ -1,6 +1,7 @@
 """``dreammaker backtest``: runs, sweeps, walk-forward, and what was stored of them."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,17 +106,18 @@ def walk_forward(
 
 def _run_and_show(backtest: Any, sessions: Path | None, with_report: bool, as_json: bool) -> None:
     from dreammaker.app.backtest_view import RunProgress, run_values
-    from dreammaker.backtest import BacktestResult
     from dreammaker.backtest.store import ResultStore
 
     store = ResultStore(backtest.config.backtest.results_root)
+    store.prepare()
     known = store.holds(backtest.key) and sessions is None
     if known:
-        result = BacktestResult.load(store.folder(backtest.key))
+        result = store.read(backtest.key)
     else:
         with RunProgress(shown=not as_json) as progress:
             result = backtest.run(progress.update, sessions)
-    line = store.add(result)
+    line = store.add(result, name=backtest.name)
+    result.header["name"] = line.name
     folder = store.folder(result.key)
     trials = store.trials(line.symbol)
     if with_report:
@@ -166,7 +168,8 @@ def sweep(
     else:
         print_sweep(work.name, found, store)
     if failed:
-        raise DreamMakerError(f"{len(failed)} of {len(found)} runs failed; the others are stored "
+        stored = "; the others are stored" if len(failed) < len(found) else ""
+        raise DreamMakerError(f"{len(failed)} of {len(found)} runs failed{stored} "
                               f"(the first: {failed[0].run.error})")
 
 
@@ -184,8 +187,8 @@ def list_runs(
     from dreammaker.backtest.store import ResultStore
 
     store = ResultStore(results)
-    if rebuild:
-        store.rebuild()
+    for problem in store.rebuild() if rebuild else ():
+        print(f"left out: {problem}", file=sys.stderr)
     found = [line for line in store.runs(sweep_name) if not symbol or line.symbol == symbol]
     if as_json:
         print(json.dumps([{
@@ -239,7 +242,9 @@ def report(
     from dreammaker.reports.backtest_text import backtest_text
 
     store = ResultStore(results)
-    result = store.load(key)
+    line = store.find(key)
+    result = store.read(line.key)
+    result.header["name"] = line.name
     trials = store.trials(result.summary["symbol"])
     if text:
         print(backtest_text(result, trials))
