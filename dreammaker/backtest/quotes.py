@@ -132,6 +132,10 @@ def _by_reason(counts: dict[int, int]) -> dict[Reason, int]:
 
 def _check(config: SystemConfig) -> None:
     risk = config.risk
+    if config.model.decision_clock != "time":
+        raise ConfigError(
+            f"a quoting run decides by time; model.decision_clock must be \"time\", was "
+            f"{config.model.decision_clock!r}")
     if config.exchange.venue_profile.blocking_send:
         raise ConfigError(
             f"a quoting run cannot wait for each send, as exchange.profile "

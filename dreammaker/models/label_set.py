@@ -1,12 +1,15 @@
 """Labels, each with the moment it ends: what a splitter, a weight and a model need of them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dreammaker.domain.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +81,29 @@ class Labels:
         """Labels at some rows (indices or a mask); nothing is dropped from what is taken."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return Labels(**columns, is_time=self.is_time)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Labels"]) -> "Labels":
+        """Labels of several days as one, in order of their events.
+
+        Positions stay those of each part; what was dropped is added up.
+
+        Raises
+        ------
+        InputError
+            If there is no part, instants are of different kinds, or a part begins before the one
+            before it ends its events.
+        """
+        if not parts or len({part.is_time for part in parts}) > 1:
+            raise InputError("parts must be one set of labels or more, all of times or none")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts])
+                   for name in _COLUMNS}
+        if np.any(np.diff(columns["event"]) < 0):
+            raise InputError("parts must be in order of their events")
+        dropped = Counter[str]()
+        for part in parts:
+            dropped.update(part.dropped)
+        return cls(**columns, is_time=parts[0].is_time, dropped=dict(dropped))
 
     def counts(self) -> dict[int, int]:
         """How many of each label."""

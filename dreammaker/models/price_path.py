@@ -1,6 +1,5 @@
 """The prices at which a label's bet could be opened and closed, and where trading breaks off."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_BATCH = 65_536
+_NEVER = 2**62
+_PRINTS = (Kind.TRADE, Kind.ORDER_EXECUTE)
+_BOOK = (Kind.LEVEL_SET, Kind.SNAPSHOT, Kind.ORDER_ADD, Kind.ORDER_CANCEL, Kind.ORDER_MODIFY,
+         Kind.ORDER_EXECUTE, Kind.QUOTE)
 
 LEAST_TICKS = 4
 """The least barrier where the grid is known: 20 points on WIN."""
@@ -74,9 +79,10 @@ class PricePath:
         """Best bid and ask of a log in continuous trading, by exchange time.
 
         A segment ends at a SESSION record that changes the phase (auction, halt, call, close,
-        roll), at an auction's print, and at a gap longer than ``gap_reset_ms``. Rows that change
-        nothing are left out; a book that is crossed, locked or one-sided gives NaN. One pass in
-        batches; memory grows with the changes of the best prices alone.
+        roll), at an auction's print, and at a gap longer than ``gap_reset_ms``; behind it there
+        are no prices until both sides have been told anew. Rows that change nothing are left out;
+        a book that is crossed, locked or one-sided gives NaN. In batches; memory grows with the
+        changes of the best prices alone.
 
         Raises
         ------
@@ -84,17 +90,8 @@ class PricePath:
             If a record is structurally damaged or the log has no row in continuous trading.
         """
         config = config or FeatureConfig()
-        parts: list[tuple[Ints, Floats, Floats, Ints]] = []
-        breaks: list[tuple[int, int]] = []
-        scan = _breaks(log, config.gap_reset_ms)
-        for start, rows in feature_batches(log, config):
-            end = start + int(rows.event_index[rows.count - 1])
-            for record, time_ns in scan:
-                breaks.append((record, time_ns))
-                if record > end:
-                    break
-            parts.append(_changes(rows, start, np.array([b[0] for b in breaks], np.int64)))
-        breaks.extend(scan)
+        breaks = _find_breaks(log, config.gap_reset_ms)
+        parts = [_changes(rows, start, breaks) for start, rows in feature_batches(log, config)]
         if not parts:
             raise InputError(f"{log.instrument.symbol} on {log.day} has no row in continuous "
                              "trading to label from")
@@ -103,11 +100,11 @@ class PricePath:
         kept = _differs(bid, ask, segment)
         last_ns = int(np.max(log.events["exch_ns"]))
         ids, segment = np.unique(segment[kept], return_inverse=True)
-        ends = np.array([breaks[i][1] - 1 if i < len(breaks) else last_ns for i in ids], np.int64)
+        ends = np.append(breaks.time - 1, last_ns)[ids]
         return cls(time[kept], time[kept], bid[kept], ask[kept], segment.astype(np.int64),
                    np.maximum(ends, time[kept][np.searchsorted(segment, np.arange(len(ids)),
                                                                "right") - 1]),
-                   ids < len(breaks), log.instrument.tick_size, has_grid=True)
+                   ids < len(breaks.record), log.instrument.tick_size, has_grid=True)
 
     @classmethod
     def of_prices(cls, prices: Any) -> "PricePath":
@@ -221,31 +218,59 @@ def read_instants(name: str, values: Any, path: PricePath) -> Ints:
     return read
 
 
-def _breaks(log: "EventLog", gap_ms: int) -> Iterator[tuple[int, int]]:
-    """(record, running exchange time) of everything that breaks trading off."""
+@dataclass(frozen=True, slots=True)
+class _Breaks:
+    """Records that break trading off, their running exchange times, and the records at which both
+    sides of the book have been told anew.
+    """
+
+    record: Ints
+    time: Ints
+    fresh: Ints
+
+
+def _find_breaks(log: "EventLog", gap_ms: int) -> _Breaks:
     phase, clock = -1, -(2**62)
-    for start in range(0, len(log.events), 65_536):
-        events = log.events[start:start + 65_536]
+    records: list[int] = []
+    moments: list[int] = []
+    fresh: list[list[int]] = []
+    for start in range(0, len(log.events), _BATCH):
+        events = log.events[start:start + _BATCH]
         kind = events["kind"]
         times = np.maximum(np.maximum.accumulate(events["exch_ns"]), clock)
         clock = int(times[-1])
-        auction = ((events["flags"] & Flag.AUCTION != 0)
-                   & ((kind == Kind.TRADE) | (kind == Kind.ORDER_EXECUTE)))
+        auction = (events["flags"] & Flag.AUCTION != 0) & np.isin(kind, _PRINTS)
         gap = (kind == Kind.GAP) & (events["qty_lots"] > gap_ms)
         for i in np.flatnonzero((kind == Kind.SESSION) | auction | gap):
             if kind[i] == Kind.SESSION:
                 if int(events["aux"][i]) == phase:
                     continue
                 phase = int(events["aux"][i])
-            yield start + int(i), int(times[i])
+            records.append(start + int(i))
+            moments.append(int(times[i]))
+            fresh.append([_NEVER, _NEVER])
+        told = np.isin(kind, _BOOK)
+        for column, side in enumerate((1, -1)):
+            at = start + np.flatnonzero(told & (events["side"] == side))
+            for number in range(len(records) - 1, -1, -1):
+                if fresh[number][column] != _NEVER:
+                    break
+                next_at = int(np.searchsorted(at, records[number], "right"))
+                if next_at < len(at):
+                    fresh[number][column] = int(at[next_at])
+    return _Breaks(np.array(records, np.int64), np.array(moments, np.int64),
+                   np.array([max(pair) for pair in fresh], np.int64))
 
 
 def _changes(rows: FeatureRows, start: int,
-             breaks: Ints) -> tuple[Ints, Floats, Floats, Ints]:
+             breaks: _Breaks) -> tuple[Ints, Floats, Floats, Ints]:
     """Rows of a batch that change the best prices, with the number of breaks before each."""
     n = rows.count
-    segment = np.searchsorted(breaks, rows.event_index[:n] + start, "right").astype(np.int64)
-    sound = rows.book_ok[:n] != 0
+    record = rows.event_index[:n] + start
+    segment = np.searchsorted(breaks.record, record, "right").astype(np.int64)
+    # What was quoted before a break is nothing one could trade at behind it.
+    fresh = np.append(0, breaks.fresh)[segment] <= record
+    sound = (rows.book_ok[:n] != 0) & fresh
     bid = np.where(sound, rows.bid_ticks[:n], np.nan)
     ask = np.where(sound, rows.ask_ticks[:n], np.nan)
     kept = _differs(bid, ask, segment)

@@ -311,6 +311,19 @@ def test_frame_when_made_then_end_times_fit_the_splitters() -> None:
         assert ((labels.end[train] < first) | (labels.event[train] > last)).all()
 
 
+def test_labels_when_of_two_days_then_joined_in_order() -> None:
+    path = quotes(4)
+    early, late = (triple_barrier(path, path.time[part], horizon=10.0, profit=30, loss=30)
+                   for part in (slice(0, 200), slice(200, 400)))
+    both = Labels.joined([early, late])
+    assert len(both) == len(early) + len(late)
+    assert sum(both.dropped.values()) == sum(early.dropped.values()) + sum(late.dropped.values())
+    with pytest.raises(InputError, match="in order of their events"):
+        Labels.joined([late, early])
+    with pytest.raises(InputError, match="one set of labels or more"):
+        Labels.joined([])
+
+
 # Bad input ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("make", "message"), [

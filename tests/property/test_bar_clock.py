@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import open_source
+from dreammaker.backtest.quotes import run_quotes
+from dreammaker.domain.errors import ConfigError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.engine.decisions import TimeDecisionClock
 from dreammaker.features.bar_clock import BarDecisionClock
@@ -91,3 +93,9 @@ def test_config_when_a_tick_bar_is_not_whole_then_refused() -> None:
 def test_clock_when_the_rule_is_of_time_then_refused() -> None:
     with pytest.raises(ValueError, match="TimeDecisionClock"):
         BarDecisionClock(BarRule.time(1.0), WIN)
+
+
+def test_quoting_run_when_bars_should_decide_then_refused() -> None:
+    config = short_config(1.0, model={"decision_clock": "volume"})
+    with pytest.raises(ConfigError, match="must be \"time\", was 'volume'"):
+        run_quotes(config, open_source(config), None)  # type: ignore[arg-type]
