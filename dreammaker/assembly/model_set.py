@@ -1,12 +1,17 @@
 """What decides in a session: a predictor, its policy and the voters, from config or given."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dreammaker.assembly.config import SystemConfig
+from dreammaker.domain.errors import StoreError
+from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import Policy, Predictor, Quoter, Voter
 from dreammaker.features.config import FEATURE_NAMES
 from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
+from dreammaker.models.bundle import ModelBundle, sampler_of
+from dreammaker.models.bundle_predictor import BundlePolicy, BundlePredictor, bundle_voters
 
 
 @dataclass(slots=True)
@@ -20,6 +25,8 @@ class ModelSet:
     voters : list of Voter
     quoter : Quoter, optional
         A quoting policy: takes the place of all three (``agents.quoting``).
+    bundle : str
+        Content hash of the trained model that decides; empty = none does.
     foreign : dict of str to str
         What the configuration does not describe (objects given by the caller, state carried over
         from an earlier day), for the session's header; empty = everything follows from the config.
@@ -29,10 +36,44 @@ class ModelSet:
     policy: Policy
     voters: list[Voter]
     quoter: Quoter | None = None
+    bundle: str = ""
     foreign: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_config(cls, config: SystemConfig, source: SourceProfile) -> "ModelSet":
-        """The models that a configuration names, new."""
-        return cls(LinearFlowBaseline(config.model, source, FEATURE_NAMES),
-                   ThresholdPolicy(config.model), build_voters(config.model, FEATURE_NAMES))
+    def from_config(cls, config: SystemConfig, source: SourceProfile,
+                    instrument: Instrument | None = None) -> "ModelSet":
+        """The models that a configuration names, new.
+
+        Raises
+        ------
+        StoreError
+            If a bundle is damaged, or was trained for anything else than this session.
+        """
+        voters = build_voters(config.model, FEATURE_NAMES)
+        bundle = read_bundle(config)
+        if bundle is None:
+            return cls(LinearFlowBaseline(config.model, source, FEATURE_NAMES),
+                       ThresholdPolicy(config.model), voters)
+        bundle.require(features=config.features, sampler=sampler_of(config.model),
+                       tick_size=instrument.tick_size if instrument is not None else None,
+                       label=config.model.bundle_label)
+        predictor = BundlePredictor(bundle)
+        return cls(predictor, BundlePolicy(bundle, config.model),
+                   [*voters, *bundle_voters(predictor)], bundle=bundle.content)
+
+
+def read_bundle(config: SystemConfig) -> ModelBundle | None:
+    """The bundle that a configuration names, verified; None where it names none."""
+    if not config.model.bundle:
+        return None
+    key = None
+    if config.model.bundle_key_file:
+        path = Path(config.model.bundle_key_file)
+        try:
+            key = path.read_bytes().strip()
+        except OSError as error:
+            raise StoreError(f"model.bundle_key_file: {path} cannot be read: {error.strerror}"
+                             ) from error
+        if not key:
+            raise StoreError(f"model.bundle_key_file: {path} is empty")
+    return ModelBundle.load(Path(config.model.bundle), key)

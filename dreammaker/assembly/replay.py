@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dreammaker.adapters import LogFeed, SegmentFeed
 from dreammaker.assembly.config import parse_config
+from dreammaker.assembly.model_set import read_bundle
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import SessionSource, session_hours, simulated_hours
 from dreammaker.domain.errors import StoreError
@@ -141,6 +142,9 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count
         hours = session_hours(instrument, config.instrument, day)
         feed = LogFeed(replace(log, events=log.events[:event_count]))
         feed.instrument = instrument
+    bundle = read_bundle(config)
+    if (bundle.content if bundle is not None else None) != identity.get("model_bundle"):
+        raise StoreError(f"the bundle at {config.model.bundle} is not the one the session ran with")
     risk_start = {**identity["risk_start"], "causes": tuple(identity["risk_start"]["causes"])}
     return Session(config, SessionSource(feed, *hours, origin, keep_events=False),
                    past_commands=commands, risk_start=RiskStart(**risk_start))

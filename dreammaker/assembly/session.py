@@ -82,7 +82,8 @@ class Session:
         self.risk_start = (risk_start if risk_start is not None else
                            risk_file.start if risk_file is not None else RiskStart())
         feed = config.exchange.delayed(source.feed, config.run.seed)
-        self.models = models or ModelSet.from_config(config, feed.source)
+        self.models = models or ModelSet.from_config(config, feed.source,
+                                                          feed.instrument)
         clock, timers = LoopClock(), Timers()
         market = MarketView(feed.instrument, len(FEATURE_NAMES))
         ledger = Ledger(feed.instrument)
@@ -144,6 +145,7 @@ class Session:
         feed, foreign = self.source.feed, self.models.foreign
         return {
             **({"foreign_models": foreign} if foreign else {}),
+            **({"model_bundle": self.models.bundle} if self.models.bundle else {}),
             "header_version": HEADER_VERSION,
             "journal_version": JOURNAL_VERSION,
             "schema_version": SCHEMA_VERSION,

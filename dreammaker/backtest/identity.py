@@ -10,6 +10,7 @@ from typing import Any
 import dreammaker
 import dreammaker._ext as kernels
 from dreammaker.assembly.config import SystemConfig, config_values, identity_values, parse_config
+from dreammaker.assembly.model_set import read_bundle
 from dreammaker.backtest.days import DayPlan
 from dreammaker.domain.errors import ConfigError
 from dreammaker.store.journal import canonical_hash
@@ -47,7 +48,9 @@ def run_identity(config: SystemConfig, plans: Sequence[DayPlan],
                           "equity_seconds": config.backtest.equity_seconds}
     values["run"]["mode"] = plans[0].config.run.mode
     instruments = [plan.instrument for plan in plans if plan.instrument is not None]
+    bundle = read_bundle(config)
     return {
+        **({"bundle": bundle.content} if bundle is not None else {}),
         "config": values,
         "days": [[plan.day.isoformat(), plan.data_hash] for plan in plans],
         "instrument": asdict(instruments[0]) if instruments else None,

@@ -22,7 +22,7 @@ from dreammaker.backtest.tables_on_disk import concatenated
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.loop import LoopCounts
-from dreammaker.engine.ports import Policy, Predictor, Quoter, Voter
+from dreammaker.engine.ports import Feed, Policy, Predictor, Quoter, Voter
 from dreammaker.store.eventlog import EventLog
 from dreammaker.store.session import create_session_folder
 
@@ -171,7 +171,7 @@ class Backtest:
                  progress: Callable[[Progress], None] | None, sessions: str | Path | None
                  ) -> tuple[DayTables, ModelSet, SourceProfile]:
         opened = plan.open()
-        models = self._models(plan.config, opened.feed.source, index, refit, earlier)
+        models = self._models(plan.config, opened.feed, index, refit, earlier)
         opened.keep_events = opened.keep_events and sessions is not None
         total, count = opened.feed.total_events, len(self.plans)
         hours = opened.open_ns, opened.close_ns
@@ -191,9 +191,10 @@ class Backtest:
             tables = day_tables(plan, read_session(folder), session.execution.costs.costs)
             return tables, models, opened.feed.source
 
-    def _models(self, config: SystemConfig, source: SourceProfile, index: int,
+    def _models(self, config: SystemConfig, feed: Feed, index: int,
                 refit: Refit | None, earlier: ModelSet | None) -> ModelSet:
-        models = ModelSet.from_config(config, source)
+        source, instrument = feed.source, feed.instrument
+        models = ModelSet.from_config(config, source, instrument)
         carried = config.backtest.carry_model and earlier is not None
         if carried and refit is None:
             assert earlier is not None

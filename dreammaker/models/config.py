@@ -19,6 +19,13 @@ class ModelConfig:
     ----------
     name : {"linear_flow"}
         The baseline; see ``models.baseline``.
+    bundle : str
+        Folder of a trained model (``models.bundle``), which takes the baseline's place with its
+        own thresholds and voters; empty = the baseline.
+    bundle_key_file : str
+        File whose bytes are the key that the bundle must be signed with; empty = no key.
+    bundle_label : str
+        The label rule that the bundle must have been trained on, by its hash; empty = any.
     decision_clock : {"time", "tick", "volume", "dollar", "tick_imbalance", ..., "dollar_run"}
         What says when to decide: "time" every decision_interval_s; otherwise the end of each bar
         of that kind (see ``features.bar_rules``).
@@ -44,6 +51,9 @@ class ModelConfig:
     """
 
     name: Literal["linear_flow"] = "linear_flow"
+    bundle: str = ""
+    bundle_key_file: str = ""
+    bundle_label: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
     decision_clock: DecisionClockName = "time"
     decision_interval_s: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
     decision_bar_size: Annotated[float, Field(gt=0, le=1e15)] = 1000.0
