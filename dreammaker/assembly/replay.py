@@ -126,6 +126,9 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count
         What it was told from outside.
     """
     config = parse_config(identity["config"], str(folder / "session.json"))
+    bundle = read_bundle(config)
+    if (bundle.content if bundle is not None else None) != identity.get("model_bundle"):
+        raise StoreError(f"the bundle at {config.model.bundle} is not the one the session ran with")
     instrument = Instrument(**identity["instrument"])
     profile = SourceProfile(**identity["source"])
     origin = identity["origin"]
@@ -142,9 +145,6 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count
         hours = session_hours(instrument, config.instrument, day)
         feed = LogFeed(replace(log, events=log.events[:event_count]))
         feed.instrument = instrument
-    bundle = read_bundle(config)
-    if (bundle.content if bundle is not None else None) != identity.get("model_bundle"):
-        raise StoreError(f"the bundle at {config.model.bundle} is not the one the session ran with")
     risk_start = {**identity["risk_start"], "causes": tuple(identity["risk_start"]["causes"])}
     return Session(config, SessionSource(feed, *hours, origin, keep_events=False),
                    past_commands=commands, risk_start=RiskStart(**risk_start))
