@@ -199,6 +199,7 @@ class Backtest:
         if carried and refit is None:
             assert earlier is not None
             models.predictor, models.policy = earlier.predictor, earlier.policy
+            models.voters = list(earlier.voters)
             models.foreign["state"] = f"carried over from {self.plans[index - 1].day}"
         if refit is not None and refit.predictor is not None:
             models.predictor = refit.predictor

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from dreammaker.domain.errors import StoreError
 from dreammaker.features.config import FEATURE_NAMES, FeatureConfig, definition_hash
 from dreammaker.models.bundle_files import read_files, read_gate, write_files, write_gate
+from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
 from dreammaker.models.trees import TreeModel
-from dreammaker.models.view import ModelView
+from dreammaker.models.view import view_hash
 from dreammaker.store.journal import canonical_hash
 
 Source = Literal["lightgbm", "forest"]
@@ -192,7 +193,7 @@ class ModelBundle:
         At least one; the first is the primary.
     combination : Combination
         Of the members.
-    view : ModelView
+    view : BundleView
     statistics : InputStatistics
     features : FeatureConfig
         Its definition hash must be that of the session.
@@ -215,7 +216,7 @@ class ModelBundle:
     classes: tuple[int, ...]
     members: tuple[Member, ...]
     combination: Combination
-    view: ModelView
+    view: BundleView
     statistics: InputStatistics
     features: FeatureConfig
     label_rule: Mapping[str, Any]
@@ -306,6 +307,7 @@ class ModelBundle:
             "statistics": {name: [None if value != value else value for value in part]
                            for name, part in asdict(self.statistics).items()},
             "features": {"names": list(FEATURE_NAMES), "definition": self.definition,
+                         "view": view_hash(self.features),
                          "config": asdict(self.features)},
             "label_rule": dict(self.label_rule), "label_hash": label_hash(self.label_rule),
             "sampler": dict(self.sampler), "training": dict(self.training),
@@ -341,7 +343,8 @@ class ModelBundle:
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"bundle {folder}: manifest.json is damaged: {error!r}") from error
         if manifest["features"]["names"] != list(FEATURE_NAMES) or (
-                manifest["features"]["definition"] != bundle.definition):
+                manifest["features"]["definition"] != bundle.definition
+                or manifest["features"]["view"] != view_hash(bundle.features)):
             raise StoreError(f"bundle {folder} was trained on features of another definition than "
                              "this program's")
         return bundle
@@ -377,7 +380,7 @@ def _read(manifest: dict[str, Any], files: Mapping[str, bytes], content: str,
     return ModelBundle(
         manifest["name"], tuple(manifest["classes"]), tuple(map(member, manifest["members"])),
         Combination.from_dict(manifest["combination"]),
-        ModelView(tuple(manifest["view"]["inputs"]), float(manifest["view"]["tick_size"])),
+        BundleView(tuple(manifest["view"]["inputs"]), float(manifest["view"]["tick_size"])),
         InputStatistics(**statistics), FeatureConfig(**manifest["features"]["config"]),
         manifest["label_rule"], manifest["sampler"], manifest["training"],
         None if meta is None else Meta(member(meta), Calibration.from_dict(meta["calibration"]),

@@ -31,7 +31,7 @@ class Calibration:
 
     Examples
     --------
-    >>> Calibration("isotonic", (0.2, 0.6), (0.0, 0.5)).apply(0.4)
+    >>> Calibration("isotonic", (0.25, 0.75), (0.0, 0.5)).apply(0.5)
     0.25
     >>> Calibration("platt", slope=4.0, intercept=-2.0).apply(0.5)
     0.5

@@ -13,10 +13,10 @@ from dreammaker.models.bundle import (
     ModelBundle,
     sampler_of,
 )
+from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
-from dreammaker.models.view import ModelView
 
 KEY = b"a key of ours"
 
@@ -49,7 +49,7 @@ def forest(X, y):
 def make_bundle(rows: np.ndarray, y: np.ndarray, *, members=("lightgbm", "forest"), meta=True,
                 **changes) -> ModelBundle:
     """A bundle trained on these feature rows; ``y`` says whether each goes up."""
-    view = ModelView.full(5.0)
+    view = BundleView.full(5.0)
     X = view.matrix(rows)
     made = {"lightgbm": booster, "forest": forest}
     trained = tuple(Member.of(name, made[name](X, y)) for name in members)

@@ -17,10 +17,11 @@ from dreammaker.models.bundle import (
     label_hash,
     sampler_of,
 )
+from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
-from dreammaker.models.view import ALL_INPUTS, ModelView
+from dreammaker.models.view import MODEL_FEATURES
 from tests.unit.bundle_scenes import KEY, feature_rows, make_bundle, saved
 
 
@@ -155,7 +156,7 @@ def test_bundle_when_its_parts_do_not_fit_then_refused() -> None:
     for change, words in (
             ({"classes": (-1, 0, 1)}, "gives 2 values, needed are 26 inputs and"),
             ({"classes": (0, 1)}, "of the classes -1, 1 or -1, 0, 1"),
-            ({"view": ModelView(ALL_INPUTS[:5], 5.0)}, "takes 26 inputs"),
+            ({"view": BundleView(MODEL_FEATURES[:5], 5.0)}, "takes 26 inputs"),
             ({"statistics": InputStatistics((0.0,), (0.0,), (1.0,))}, "speak of each of its 26"),
             ({"combination": Combination("soft", (1.0, 1.0))}, "does not fit 1 member"),
             ({"members": (good.members[0],) * 2}, "must have different names")):
@@ -183,7 +184,7 @@ def test_parts_when_wrong_then_refused() -> None:
             Combination(**bad)
     for names in ((), ("mid_price",), ("ofi_1", "ofi_1")):
         with pytest.raises(StoreError, match="without price levels"):
-            ModelView(names, 5.0)
+            BundleView(names, 5.0)
 
 
 def test_bundle_when_loaded_then_no_training_library_is_imported(stored) -> None:

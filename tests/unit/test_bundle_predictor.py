@@ -12,10 +12,11 @@ from dreammaker.engine.market import MarketView
 from dreammaker.features.config import FEATURE_NAMES
 from dreammaker.models.bundle import LiveRules
 from dreammaker.models.bundle_predictor import BundlePolicy, BundlePredictor, bundle_voters
+from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
 from dreammaker.models.sizing import bet_size, break_even_price, calibrate_width, erf
-from dreammaker.models.view import ALL_INPUTS, ModelView
+from dreammaker.models.view import MODEL_FEATURES, model_view
 from tests.unit.bundle_scenes import feature_rows, make_bundle
 
 
@@ -37,12 +38,13 @@ def market_at(row, event_count=1) -> MarketView:
 
 
 def test_view_when_applied_then_no_price_level_is_left(rows) -> None:
-    view = ModelView.full(5.0)
+    view = BundleView.full(5.0)
     X = view.matrix(rows)
-    assert view.inputs == ALL_INPUTS and "mid_price" not in view.inputs
+    assert view.inputs == MODEL_FEATURES and "mid_price" not in view.inputs
     assert np.array_equal(X[:, 0], (rows[:, 1] - rows[:, 0]) / 5.0)
     assert np.array_equal(X[:, 1], (rows[:, 2] - rows[:, 0]) / 5.0)
     assert np.array_equal(X[:, 2:], rows[:, 3:], equal_nan=True)
+    assert np.array_equal(X, model_view(rows, 5.0), equal_nan=True)
     moved = rows.copy()
     moved[:, :3] += 8192.0
     assert np.allclose(view.matrix(moved), X, rtol=0, atol=1e-9, equal_nan=True)
