@@ -77,7 +77,9 @@ class TreeModel:
             If it is not fitted, or has several targets.
         """
         fitted = getattr(forest, "estimators_", None)
-        if not fitted or not all(hasattr(each, "tree_") for each in fitted):
+        kinds = {kind.__name__ for kind in type(forest).__mro__}
+        # Boosted or bagged trees have estimators too, but are not averages over whole rows.
+        if not fitted or not kinds & {"ForestClassifier", "ForestRegressor"}:
             raise StoreError(f"{type(forest).__name__} is not a fitted forest of scikit-learn")
         if getattr(forest, "n_outputs_", 1) != 1:
             raise StoreError(f"a forest of {forest.n_outputs_} targets cannot be used; one is "
@@ -158,12 +160,7 @@ def _sklearn_tree(tree: Any, outputs: int) -> Tree:
     inner = tree.children_left >= 0
     number = np.where(inner, np.cumsum(inner) - 1, ~(np.cumsum(~inner) - 1)).astype(np.int32)
     values = tree.value[~inner, 0, :outputs].astype(np.float64)
-    if hasattr(tree, "n_classes") and outputs > 1:
-        # Leaves hold shares since version 1.3; before, counts. Shares stay as they are.
-        values = values / np.where(abs(values.sum(axis=1) - 1) > 1e-9, values.sum(axis=1), 1.0)[
-            :, None]
-    left = (tree.missing_go_to_left[inner] != 0 if hasattr(tree, "missing_go_to_left")
-            else np.zeros(int(inner.sum()), np.bool_))
+    left = tree.missing_go_to_left[inner] != 0
     return Tree(tree.feature[inner].astype(np.int32), tree.threshold[inner].astype(np.float64),
                 np.full(int(inner.sum()), MISSING_NAN, np.uint8), left,
                 number[tree.children_left[inner]], number[tree.children_right[inner]], values)
