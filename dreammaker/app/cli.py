@@ -7,8 +7,8 @@ import typer
 
 from dreammaker.domain.errors import DreamMakerError, StoreError
 
-COMMANDS = ("demo", "run", "import_data", "inspect", "features", "hawkes", "backtest", "replay",
-            "risk", "config")
+COMMANDS = ("demo", "run", "import_data", "inspect", "features", "hawkes", "label", "lookahead",
+            "study", "backtest", "replay", "risk", "config")
 """Modules of ``dreammaker.app.commands``; each has ``register(app: typer.Typer) -> None``."""
 
 app = typer.Typer(name="dreammaker", no_args_is_help=True, add_completion=False,

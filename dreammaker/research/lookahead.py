@@ -56,9 +56,9 @@ class Leak:
 
     def describe(self) -> str:
         """One sentence."""
-        return (f"column {self.column} at {instant(self.first_ns)} knows what comes at least "
-                f"{self.reach_s:g} s later: it is {self.value}, and {self.other} after "
-                f"{self.how} of the future")
+        later = f"at least {self.reach_s:g} s later" if self.reach_s else "later"
+        return (f"column {self.column} at {instant(self.first_ns)} knows what comes {later}: "
+                f"it is {self.value}, and {self.other} after {self.how} of the future")
 
 
 @dataclass(frozen=True, slots=True)
