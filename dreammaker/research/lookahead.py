@@ -271,7 +271,8 @@ def _cut(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
 def _changed(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
     """The log with another future: prices moved, sizes multiplied, aggressors swapped.
 
-    The records stay sound: all prices move alike, and orders keep their sizes.
+    The records stay sound: all prices move alike, and orders keep their sizes. A book by levels is
+    emptied first, or its old levels would hide the new ones.
     """
     events = np.array(log.events)
     future = events[place:]
@@ -285,6 +286,11 @@ def _changed(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
     future["side"] = np.where(future["kind"] == Kind.TRADE, -future["side"], future["side"])
     future["flags"] &= ~np.uint32(Flag.OFF_GRID)
     future["residual_microticks"] = 0
+    levels = np.flatnonzero(future["kind"] == Kind.LEVEL_SET)
+    if levels.size and not np.isin(future["kind"], (Kind.ORDER_ADD, Kind.ORDER_EXECUTE)).any():
+        for name, value in (("kind", Kind.CLEAR), ("side", 0), ("price_ticks", 0),
+                            ("qty_lots", 0)):
+            future[name][levels[0]] = value
     return EventLog.of(events, log.instrument, log.source, log.quality, log.day)
 
 
