@@ -31,7 +31,8 @@ class Importance:
     value : float
         MDI: share of the impurity taken away. MDA: what the score loses without it. Single
         feature: what the score gains by it over the classes' frequencies alone. Scores are minus
-        the log loss, in nats a row, or the accuracy.
+        the log loss, in nats a row (no probability counts as less than one over the rows), or the
+        accuracy.
     error : float
         Standard error over trees or folds.
     """
@@ -258,10 +259,11 @@ class _Table:
         if self.kind == "accuracy":
             hit = classes[np.argmax(probability, axis=1)] == truth
             return float(np.average(hit, weights=weight))
-        # A class that training did not have gets the smallest probability.
         given = np.where(known, probability[np.arange(len(rows)), np.minimum(
             at, len(classes) - 1)], 0.0)
-        return float(np.average(np.log(np.maximum(given, 1e-15)), weights=weight))
+        # A forest says 0 where its leaves are pure; so many rows cannot show less than one of
+        # them, and one such row would outweigh all others.
+        return float(np.average(np.log(np.maximum(given, 1.0 / len(self.y))), weights=weight))
 
 
 def _groups(names: Sequence[str], groups: Groups | None) -> list[tuple[str, ...]]:
