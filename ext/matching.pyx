@@ -14,7 +14,8 @@ where its price is out of view. In continuous trading:
 * what a packet tells of its level is given to the queue model at the packet's end;
 * a print through its price fills it whole at its own price;
 * opposite prices at or through it at the end of a packet fill it at its own price, for what they
-  show and we have not taken: an order that took all there was does not meet it again.
+  show and we have not taken: an order that took all there was does not meet it again. While the
+  recorded book is crossed they fill nothing.
 
 Prints whose aggressor is unknown reach both sides. Prints off the grid are left out.
 

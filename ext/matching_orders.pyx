@@ -14,7 +14,8 @@ price, best first, up to its limit; a market order goes no further than the tunn
 and its remainder is cancelled; a limit order's rests. Where the source has no sizes every price
 from the best one on, ten of them, holds ``assumed_touch_lots``. What we took is remembered per
 price and not taken again: there is more only as far as the recorded level grows, or after the
-level is gone (not when it only left the view). With impact on, what is taken is worsened as
+level is gone (not when it only left the view). From a crossed book nothing is taken: no market
+trades at such prices, and both sides of it could be had for a sure gain. With impact on, what is taken is worsened as
 ``impact.pxd`` says, and the worse price has to be within the limit.
 
 Before an order takes at a price, orders of our own that rest there or better are cancelled
@@ -88,6 +89,12 @@ cdef bint own_within(const matching_t* m, int side, int64_t price) noexcept nogi
     return False
 
 
+cdef bint is_crossed(const matching_t* m) noexcept nogil:
+    cdef int32_t bid = 0
+    cdef int32_t ask = 0
+    return matching_best(m, 1, &bid) and matching_best(m, -1, &ask) and bid > ask
+
+
 cdef int32_t orders_walk(matching_t* m, int mode, resting_t* order, int32_t lots,
                          int64_t time_ns) noexcept nogil:
     cdef const frame_t* frame = book_frame(&m.book)
@@ -102,6 +109,8 @@ cdef int32_t orders_walk(matching_t* m, int mode, resting_t* order, int32_t lots
     cdef int32_t shown
     cdef int64_t chunk
     cdef int64_t worse = 0
+    if is_crossed(m):
+        return lots
     impact.on = impact.on and mode != WALK_MEET
     if impact.on:
         impact_fade(&impact, time_ns)

@@ -61,6 +61,9 @@ class NaiveOrders:
     def _there(self, side, limit, qty):
         """Levels an order of a side can take: (price, lots)."""
         found = []
+        bids, asks = self._levels(1), self._levels(-1)
+        if bids and asks and bids[0][0] > asks[0][0]:
+            return found
         for price, shown in self._levels(-side):
             if side * (price - limit) > 0:
                 break

@@ -111,10 +111,14 @@ def test_fok_takes_all_or_nothing(scene):
     assert scene.limit(3, BUY, 102, 1, FOK) == [canceled(3)]
 
 
-def test_crossed_book_is_taken_as_it_stands(scene):
+def test_crossed_book_gives_nothing(scene):
+    # Sold at 103 and bought at 101 there would be a gain that no market gives.
     scene.level(BUY, 103, 2)
-    assert scene.limit(1, SELL, 101, 3, IOC) == [took(1, 2, 103, 1), canceled(1)]
-    assert scene.limit(2, BUY, 101, 1, IOC) == [took(2, 1, 101, 0)]
+    assert scene.limit(1, SELL, 101, 3, IOC) == [canceled(1)]
+    assert scene.limit(2, BUY, 101, 1, IOC) == [canceled(2)]
+    assert scene.limit(3, BUY, 102, 1) == []
+    assert scene.level(BUY, 100, 7) == []
+    assert scene.level(BUY, 103, 0) == [made(3, 1, 102, 0)]
 
 
 # Orders that rest.
@@ -205,7 +209,9 @@ def test_execution_of_a_visible_order_is_a_print():
 def test_opposite_best_through_fills_for_what_it_shows(scene):
     scene.limit(1, BUY, 100, 5)
     assert scene.level(SELL, 100, 3) == [made(1, 3, 100, 2)]
-    assert scene.level(SELL, 99, 9) == [made(1, 2, 100, 0)]
+    # While others still bid 100 the book is crossed and says nothing.
+    assert scene.level(SELL, 99, 9) == []
+    assert scene.level(BUY, 100, 0) == [made(1, 2, 100, 0)]
     # Two of the nine at 99 are ours by now.
     assert scene.limit(2, BUY, 99, 20, IOC) == [took(2, 7, 99, 13), canceled(2)]
 
