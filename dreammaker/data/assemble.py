@@ -2,7 +2,8 @@
 
 * Where the source has no local times, the receive time of a packet is its exchange time plus the
   constant feed latency, flagged LOCAL_SYNTHETIC. It never decreases within a day.
-* A record whose exchange time lies before an earlier one's is kept and flagged TIME_BACKWARDS.
+* A record whose exchange time lies before an earlier one's of its stream is kept and flagged
+  TIME_BACKWARDS. Streams may be late against each other.
 * The calendar's phases are woven in as SESSION packets of their own at their scheduled times,
   before market data that arrive at the same instant. Without phases on that date, one CONTINUOUS
   record opens the log (unless the source brings its own SESSION first).
@@ -59,7 +60,7 @@ class _Day:
         self._has_local_time = stream.source.has_local_time
         self._latency_ns = options.feed_latency_ms * 1_000_000
         self._meter = QualityMeter(instrument)
-        self._latest_exch_ns = np.iinfo(np.int64).min
+        self._latest_exch_ns: dict[int, np.int64] = {}
         self._latest_local_ns = np.iinfo(np.int64).min
         phases = options.calendar.phases(day, instrument)
         if not phases and instrument.calendar != "always":
@@ -87,11 +88,15 @@ class _Day:
         return DayPart(self.date, events, self._meter.report())
 
     def _stamp(self, events: EventArray) -> None:
-        exch_ns = events["exch_ns"]
-        latest = np.maximum.accumulate(np.append(self._latest_exch_ns, exch_ns))
-        backwards = exch_ns < latest[:-1]
-        events["flags"] |= np.where(backwards, np.uint32(Flag.TIME_BACKWARDS), np.uint32(0))
-        self._latest_exch_ns = latest[-1]
+        exch_ns, streams = events["exch_ns"], events["stream_id"]
+        for stream in np.unique(streams).tolist():
+            own = streams == stream
+            before = self._latest_exch_ns.get(stream, np.iinfo(np.int64).min)
+            latest = np.maximum.accumulate(np.append(before, exch_ns[own]))
+            backwards = exch_ns[own] < latest[:-1]
+            events["flags"][own] |= np.where(backwards, np.uint32(Flag.TIME_BACKWARDS),
+                                             np.uint32(0))
+            self._latest_exch_ns[stream] = latest[-1]
         local_ns = events["local_ns"]
         if not self._has_local_time:
             events["flags"] |= np.uint32(Flag.LOCAL_SYNTHETIC)

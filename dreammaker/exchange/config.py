@@ -178,6 +178,9 @@ class ExchangeConfig:
                    f"{self.choice('response').told(profile.response)}")
         if not source.has_local_time:
             latency += f"; market data to us {self.choice('feed').told(profile.feed)}"
+        else:
+            latency += ("; market data to us by their records' own local times (an import moves "
+                        "them by one constant where the clocks disagree: dreammaker inspect)")
         if profile.blocking_send:
             latency += "; a send holds up the program until its answer is there"
         waits = (f"{queue.model}: a resting order stands behind all that was shown at its price "

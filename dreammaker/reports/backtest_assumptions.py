@@ -4,10 +4,12 @@ from typing import Any
 
 from dreammaker.backtest.result import BacktestResult
 from dreammaker.domain.instrument import Instrument
-from dreammaker.domain.source import SourceProfile
+from dreammaker.domain.source import ALL_LEVELS, SourceProfile
 from dreammaker.exchange import ExchangeConfig
 
 Entries = list[tuple[str, str]]
+_PHASES = {"dbn": "; the file tells no session phases, so all of it counts as continuous trading, "
+                  "but nothing fills while the book is crossed"}
 
 
 def assumptions(result: BacktestResult) -> Entries:
@@ -32,7 +34,8 @@ def assumptions(result: BacktestResult) -> Entries:
 
 def _source(source: dict[str, Any], exchange: dict[str, Any]) -> str:
     if source["depth_levels"]:
-        depth = f"{source['depth_levels']} price levels a side are shown"
+        shown = ("all" if source["depth_levels"] >= ALL_LEVELS else source["depth_levels"])
+        depth = f"{shown} price levels a side are shown"
         if source.get("order_by_order"):
             depth += ", order by order"
     else:
@@ -40,7 +43,8 @@ def _source(source: dict[str, Any], exchange: dict[str, Any]) -> str:
                  f"{exchange['assumed_touch_lots']} lots")
     aggressor = ("the aggressor of a trade is known" if source.get("has_aggressor") else
                  "the aggressor of a trade is inferred")
-    return f"{source['name']}; {depth}; {aggressor}."
+    phases = _PHASES.get(source["name"], "")
+    return f"{source['name']}; {depth}; {aggressor}{phases}."
 
 
 def _fees(values: dict[str, Any], exchange: ExchangeConfig) -> str:
@@ -49,8 +53,10 @@ def _fees(values: dict[str, Any], exchange: ExchangeConfig) -> str:
     if not fee:
         return ("no fee is known for this instrument and none is taken (set "
                 "instrument.fee_per_lot).")
+    day_trades = ("; every contract is taken for a day trade" if
+                  exchange.fee_schedule != "instrument" else "")
     return (f"{instrument.currency} {fee:g} a lot and side, exchange and broker together "
-            f"(schedule: {exchange.fee_schedule}).")
+            f"(schedule: {exchange.fee_schedule}{day_trades}).")
 
 
 def _sessions(config: dict[str, Any]) -> str:

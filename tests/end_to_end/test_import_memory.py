@@ -1,6 +1,7 @@
 """Imports run in flat memory: four times the rows must not need more."""
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,12 +112,15 @@ def test_other_formats_when_rows_quadruple_then_peak_memory_stays(
 
 
 def test_import_when_rows_quadruple_then_peak_memory_stays(tmp_path: Path) -> None:
-    small, large = peak_mb(tmp_path, 300_000), peak_mb(tmp_path, 1_200_000)
-    # 900 000 rows more are 58 MB of records and 45 MB of text: neither may be held.
-    assert large - small < 40, f"{small:.0f} MB, then {large:.0f} MB"
+    small, large = peak_mb(tmp_path, 200_000), peak_mb(tmp_path, 800_000)
+    # 600 000 rows more are 38 MB of records and 30 MB of text: neither may be held.
+    assert large - small < 25, f"{small:.0f} MB, then {large:.0f} MB"
+    assert large < 400, f"{large:.0f} MB"
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("DREAMMAKER_LONG_RUN" not in os.environ,
+                    reason="takes a minute: set DREAMMAKER_LONG_RUN=1")
 def test_import_when_ten_million_rows_then_under_400_mb(tmp_path: Path) -> None:
     peak = peak_mb(tmp_path, 10_000_000)
     assert peak < 400, f"{peak:.0f} MB"

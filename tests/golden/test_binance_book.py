@@ -119,6 +119,9 @@ def test_streams_when_counted_then_those_of_the_file(log, messages):
     assert (quality.rows_read, quality.rows_kept) == (93_954, 93_950)
     assert quality.dropped == {"depth before its snapshot": 4}
     assert quality.counters["depth_gaps"] == 0
+    # The streams interleave in exchange time; none of them goes back in itself.
+    assert quality.time_backwards == 0
+    assert (np.diff(log.events["exch_ns"]) < 0).sum() > 1_000
     kinds, streams = log.events["kind"], log.events["stream_id"]
     body = [message["data"] for _, message in messages if "data" in message]
     quotes = [m for m in body if m["e"] == "bookTicker"]

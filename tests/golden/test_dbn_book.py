@@ -107,6 +107,7 @@ def test_book_when_rebuilt_then_the_slow_replays_at_many_points_and_at_the_end(l
         assert book.order(order_id) == (1 if side == "B" else -1, price // TICK, size)
     # Crossed in the venue's pre-opening and at no other moment: it opens at 23:00 UTC.
     assert len(crossed) == log.quality.crossed == 891
+    assert any("no session phases" in note for note in log.quality.notes)
     assert str(np.datetime64(min(crossed), "ns")) == "2023-12-25T22:39:55.216798489"
     assert str(np.datetime64(max(crossed), "ns")) == "2023-12-25T22:59:59.999703903"
     flagged = (log.events["flags"] & (Flag.CROSSED | Flag.LAST)) == Flag.CROSSED | Flag.LAST

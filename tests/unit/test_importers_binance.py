@@ -209,6 +209,15 @@ def test_clock_when_ahead_then_left_alone(tmp_path: Path) -> None:
     assert log.quality.notes == []
 
 
+def test_exchange_time_when_older_than_another_streams_then_not_flagged(tmp_path: Path) -> None:
+    log = read(tmp_path, trade(30, 5, "100.1", "0.010", False),
+               quote(20, 20, ("100.0", "1.500"), ("100.1", "0.200")),
+               trade(29, 6, "100.1", "0.010", False))
+    assert [bool(flags & Flag.TIME_BACKWARDS) for flags in log.events["flags"][-4:]] == [
+        False, False, False, True]
+    assert log.quality.time_backwards == 1
+
+
 def test_clock_when_behind_then_one_constant(tmp_path: Path) -> None:
     path = write(tmp_path, trade(40, 5, "100.1", "0.010", False, late_ms=-7))
     log = read_binance_raw(path, options=ImportOptions(feed_latency_ms=10))

@@ -150,6 +150,7 @@ def test_trade_when_without_a_side_and_the_book_is_crossed_then_an_auction(tmp_p
     trades = log.events[log.events["kind"] == Kind.TRADE]
     assert ((trades["flags"] & Flag.AUCTION) != 0).tolist() == [False, True]
     assert (log.quality.crossed, log.quality.locked) == (1, 0)
+    assert ["no session phases" in note for note in log.quality.notes] == [True]
     assert ((log.events["flags"] & Flag.CROSSED) != 0).tolist() == [
         False] * 6 + [True, False, False]
 

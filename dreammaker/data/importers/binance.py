@@ -14,8 +14,8 @@ Other messages, and depth streams of a few levels, are dropped and counted. Exch
 (``E`` where there is none), local time the line's number of ns. If some message was received
 before it was sent, the local clock is behind: one constant is added to all local times, such that
 the fastest message takes ``feed_latency_ms``; they are LOCAL_SYNTHETIC, and a note tells the
-constant. A first look through the file finds it. The streams' exchange times interleave, so
-records of one stream may be TIME_BACKWARDS to those of another.
+constant. A first look through the file finds it. The streams' exchange times interleave;
+TIME_BACKWARDS are only records older than others of their own stream.
 
 A file holds one symbol. A new exchange day opens with a SNAPSHOT of the book as it stands.
 """

@@ -117,7 +117,7 @@ class DbnStream:
         self._latest_local = self._latest_day = np.iinfo(np.int64).min
         self._doubtful = False
         self._correction_ns = 0
-        self._noted = False
+        self._noted = self._warned = False
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches of packets, in file order."""
@@ -190,6 +190,10 @@ class DbnStream:
                 self._noted = True
                 batch.notes.append("records were received before they happened: every receive "
                                    f"time was moved by {self._correction_ns / 1e9:+.9f} s")
+            if batch.counters.get("crossed") and not self._warned:
+                self._warned = True
+                batch.notes.append("the file tells no session phases: the pre-opening counts as "
+                                   "continuous trading, and its book may be crossed")
             if others:
                 batch.rows_read += others
                 batch.dropped["of other instruments"] = others
