@@ -11,6 +11,8 @@ COMMANDS = ("demo", "run", "import_data", "inspect", "features", "hawkes", "labe
             "study", "backtest", "replay", "risk", "config")
 """Modules of ``dreammaker.app.commands``; each has ``register(app: typer.Typer) -> None``."""
 
+_INTERRUPTED = "interrupted; what was finished is kept"
+
 app = typer.Typer(name="dreammaker", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)
 
@@ -46,5 +48,10 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(StoreError.exit_code) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         raise SystemExit(130) from None
+    except SystemExit as stop:
+        # The command line library turns interrupts into this, and says nothing.
+        if stop.code == 130:
+            print(_INTERRUPTED, file=sys.stderr)
+        raise

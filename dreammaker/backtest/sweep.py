@@ -2,6 +2,7 @@
 
 import itertools
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,13 +134,19 @@ class Sweep:
         waiting = [point.backtest for point in prepared
                    if point.backtest is not None and not point.resumed]
         # The generator yields in the order of submission, whoever finishes first.
-        errors = iter(Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")(
-            delayed(_run_and_store)(backtest, self.store.root) for backtest in waiting))
-        for point in prepared:
-            if point.backtest is None:
-                yield point, point.problem
-            else:
-                yield point, "" if point.resumed else next(errors)
+        errors = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")(
+            delayed(_run_and_store)(backtest, self.store.root) for backtest in waiting)
+        try:
+            for point in prepared:
+                if point.backtest is None:
+                    yield point, point.problem
+                else:
+                    yield point, "" if point.resumed else next(errors)
+        finally:
+            with warnings.catch_warnings():
+                # That what still ran is dropped is known to whoever stopped it.
+                warnings.simplefilter("ignore", UserWarning)
+                errors.close()
 
     def _prepare(self, changes: dict[str, Any]) -> "_Prepared":
         name = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in changes.items())

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dreammaker.app.cli import build
+from dreammaker.app.cli import build, main
+from dreammaker.backtest import Backtest
 from dreammaker.domain.errors import DreamMakerError
 
 CONFIG = """
@@ -162,6 +163,22 @@ def test_wrong_input_when_given_then_one_sentence_says_so(
     (tmp_path / "x.toml").touch()
     assert re.search(said, refused(*arguments))
     assert list(tmp_path.rglob("result.json")) == []
+
+
+def test_run_when_interrupted_then_one_sentence_and_nothing_stored(
+        world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(self: Backtest, *rest: object) -> None:
+        raise KeyboardInterrupt
+
+    root = world / "interrupted"
+    monkeypatch.setattr(Backtest, "run", interrupt)
+    monkeypatch.setattr("sys.argv", ["dreammaker", "backtest", "run", "--config",
+                                     str(world / "x.toml"), "--results", str(root)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err.strip() == "interrupted; what was finished is kept"
+    assert list(root.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["run", "sweep", "walk-forward", "list", "compare", "report"])
