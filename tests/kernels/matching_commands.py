@@ -10,6 +10,7 @@ from tests.kernels.book_streams import random_stream
 from tests.kernels.matching_scene import DAY, FOK, IOC
 
 CENTRE = 26_000
+STRETCH = 500
 SETTINGS = {
     "plain": {},
     "b3": {"capabilities": 2 | 4 | 8 | 16 | 32 | 64 | 256 | 1024, "queue_prints": 1,
@@ -25,7 +26,10 @@ SETTINGS = {
 
 
 def market_stream(count, seed):
-    """A stream that trades near one price, so that orders of ours are often touched."""
+    """A stream that trades near one price, so that orders of ours are often touched.
+
+    The book is sound most of the time, and crossed in stretches that end with a CLEAR.
+    """
     rng = np.random.default_rng(seed)
     events = random_stream(count, seed)
     plain = np.isin(events["kind"], [Kind.LEVEL_SET, Kind.TRADE, Kind.QUOTE])
@@ -38,6 +42,14 @@ def market_stream(count, seed):
     near |= orders & (rng.random(count) < 0.7)
     side = events["side"][near]
     events["price_ticks"][near] = CENTRE - side * rng.integers(-1, 12, near.sum())
+    prints = np.isin(events["kind"], [Kind.TRADE, Kind.QUOTE])
+    sound = ~prints & (np.arange(count) % STRETCH < 0.8 * STRETCH)
+    away = np.maximum(np.abs(events["price_ticks"].astype(np.int64) - CENTRE), 1)
+    sides = np.where(events["side"] == 0, 1, events["side"])
+    events["price_ticks"][sound] = (CENTRE - sides * away)[sound]
+    clears = np.arange(STRETCH, count, STRETCH)
+    clears = clears[events["kind"][clears] != Kind.SNAPSHOT]
+    events["kind"][clears] = Kind.CLEAR
     prints = events["kind"] == Kind.TRADE
     events["flags"][prints & (rng.random(count) < 0.02)] |= np.uint32(Flag.AUCTION)
     # Cancels and modifies that a fill caused, as Databento marks them.
