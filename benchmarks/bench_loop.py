@@ -13,8 +13,10 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _bench import conditions, print_table, timed_together
@@ -99,8 +101,9 @@ def tick_to_order(minutes: float) -> list[list[object]]:
         "simulation": {"session_minutes": minutes}, "data": {"batch_events": 16},
         "model": {"entry_threshold": 0.2, "exit_threshold": 0.1, "min_hold_s": 0.0,
                   "decision_interval_s": 0.2},
-        "risk": {"max_daily_loss": 1e9, "max_orders_per_minute": 100_000,
-                 "max_orders_per_second": 1000, "entry_start_minutes_after_open": 0.0,
+        "risk": {"max_daily_loss": 1e9, "max_drawdown": 1e9, "max_consecutive_losses": 1_000_000,
+                 "max_orders_per_minute": 100_000, "max_orders_per_second": 1000,
+                 "entry_start_minutes_after_open": 0.0,
                  "entry_stop_minutes_before_close": 0.1, "flatten_minutes_before_close": 0.1,
                  "deadline_minutes_before_close": 0.05}})
     # The market is generated beforehand: a poll returns what is there already.
@@ -112,7 +115,7 @@ def tick_to_order(minutes: float) -> list[list[object]]:
     session = Session(config, replace(source, feed=LogFeed(log)))
     polled_ns = 0
     waits: list[int] = []
-    next_batch, intent = session.tape.next_batch, session.context.orders_db.intent
+    next_batch, orders_db = session.tape.next_batch, session.context.orders_db
 
     def poll():
         nonlocal polled_ns
@@ -120,12 +123,14 @@ def tick_to_order(minutes: float) -> list[list[object]]:
         polled_ns = time.perf_counter_ns()
         return batch
 
-    def intended(order: SubmitOrder) -> None:
-        waits.append(time.perf_counter_ns() - polled_ns)
-        intent(order)
+    def timed(record: Callable[[SubmitOrder], Any]) -> Callable[[SubmitOrder], Any]:
+        def intended(order: SubmitOrder) -> Any:
+            waits.append(time.perf_counter_ns() - polled_ns)
+            return record(order)
+        return intended
 
     session.tape.next_batch = poll
-    session.context.orders_db.intent = intended
+    orders_db.intent, orders_db.exit_intent = timed(orders_db.intent), timed(orders_db.exit_intent)
     result = session.run()
     assert result.summary["orders"] == len(waits) > 100
     p50, p99 = (float(np.percentile(waits, q)) / 1e3 for q in (50, 99))

@@ -165,7 +165,9 @@ class Session:
                        {"identity": self.header, "environment": environment(),
                         "data_root": self.config.data.root})
         # What exists by now stays to the end: the collector need not look at it again and again,
-        # which would stop the loop for tens of milliseconds at a time.
+        # which would stop the loop for tens of milliseconds at a time. What earlier sessions left
+        # goes first: they are full of cycles, and frozen garbage would never be found.
+        gc.collect()
         gc.freeze()
         self.coordinator.start_all()
         try:
