@@ -110,9 +110,10 @@ class Guard:
             self.worsen(TradingState.KILLED, Reason.STORE_FAILED, str(context.journal.failure))
         if context.orders_db.behind:
             self.worsen(TradingState.REDUCE_ONLY, Reason.STORE_FAILED)
-        if self._deadline_passed and (ledger.position.lots or ledger.working):
+        if self._deadline_passed and (ledger.position.lots or ledger.working or self._in_doubt()):
             self.worsen(TradingState.KILLED, Reason.DEADLINE,
-                        f"{ledger.position.lots:+d} lots, {len(ledger.working)} orders")
+                        f"{ledger.position.lots:+d} lots, {len(ledger.working)} orders"
+                        f"{', in doubt' if self._in_doubt() else ''}")
         # On record before anything is done about it, so that a restart goes on with it.
         self.save()
         if gate.state is TradingState.KILLED:
@@ -124,6 +125,12 @@ class Guard:
             self._flatten()
         self.save()
         return told
+
+    def _in_doubt(self) -> bool:
+        """Whether the broker may hold something our books do not show."""
+        context = self.context
+        return (context.ledger.doubtful
+                or Reason.POSITION_UNKNOWN in context.gate.machine.causes)
 
     def save(self, *, is_running: bool = True) -> None:
         """Keep what a restart must know, where there is a file for it and something is new."""

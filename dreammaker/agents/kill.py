@@ -83,6 +83,8 @@ class KillSwitch:
         self._vain_count = 0
         self._failed_count = 0
         self._differs_since_ns: int | None = None
+        # What the broker said it works, when it was last asked; None = it did not answer.
+        self._listed: frozenset[int] | None = None
 
     def engage(self) -> None:
         """Begin; once begun it is not left."""
@@ -105,7 +107,7 @@ class KillSwitch:
         """Do what can be done now."""
         context, ledger = self.context, self.context.ledger
         if self.is_verified:
-            if not ledger.position.lots and not ledger.working:
+            if not ledger.position.lots and not ledger.working and not ledger.doubtful:
                 return
             self.is_verified = context.gate.is_silent = False
         context.orders_db.catch_up()
@@ -125,7 +127,9 @@ class KillSwitch:
         context = self.context
         answer = self._ask(lambda: context.broker.query_working(context.clock.now_ns))
         if isinstance(answer, QueryFailed):
+            self._listed = None
             return False
+        self._listed = frozenset(working.client_order_id for working in answer)
         for working in answer:
             if context.ledger.find(working.client_order_id) is None:
                 context.ledger.found(working)
@@ -158,8 +162,13 @@ class KillSwitch:
                    ) -> ExecutionReport | None:
         now = self.context.clock.now_ns
         if not answer.is_known:
-            if now - record.sent_ns < ARRIVE_NS or record.filled_lots:
+            listed = self._listed is None or number in self._listed
+            if now - record.sent_ns < ARRIVE_NS or (listed and record.filled_lots):
                 return None
+            if record.filled_lots:
+                # It was there, for it has fills, and is neither remembered nor at work any more.
+                return ExecutionReport(ReportKind.CANCELED, number, now, now,
+                                       reason=Reason.UNKNOWN_ORDER, cum_lots=record.filled_lots)
             return ExecutionReport(ReportKind.REJECTED, number, now, now,
                                    reason=Reason.UNKNOWN_ORDER, cum_lots=0)
         if answer.is_working:

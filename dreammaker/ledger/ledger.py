@@ -76,6 +76,7 @@ class Ledger:
         self.working[working.client_order_id] = OrderRecord(
             order, OrderState.ACCEPTED, filled_lots=working.cum_lots,
             venue_filled_lots=working.cum_lots, is_found=True)
+        self.start_order_ids(working.client_order_id + 1)
 
     def start_order_ids(self, first: int) -> None:
         """Give out order numbers from here on (earlier runs used those before)."""

@@ -56,6 +56,9 @@ create table parent (
 ) strict;
 """
 
+BUSY_S = 0.25
+"""How long a write waits for somebody who has locked the file: exits wait behind it."""
+
 _GROUP = 512
 _WAITING_LIMIT = 65_536
 
@@ -86,7 +89,7 @@ class OrdersDb:
         if path is not None and path.exists():
             check_orders_version(path)
         try:
-            self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+            self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute(f"pragma synchronous = {'full' if durable else 'off'}")
             self._db.executescript(_TABLES)

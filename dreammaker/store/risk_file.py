@@ -18,6 +18,11 @@ a run that never ended                 REDUCE_ONLY at the best (RESTARTED)
 REDUCE_ONLY today                      REDUCE_ONLY, unless agents that were down are all its causes
 another day, ended in good order       NORMAL, and the day's result begins at nothing
 =====================================  ========================================================
+
+One run at a time has the file: two that took turns at writing it would each forget what the other
+lost. Whoever has it holds a lock on an empty file beside it, which ends with the process, however
+that ends. A file that is locked, or that the system does not let us open, is not damaged: it stays
+where it is, and the run does not begin.
 """
 
 import sqlite3
@@ -33,6 +38,14 @@ NORMAL, REDUCE_ONLY, HALTED, KILLED = 1, 2, 3, 4
 
 ID_BLOCK = 1_000_000
 """Order numbers a run may use; the next run of the account begins behind them."""
+
+_FAR_ORDER_ID = 1 + 1000 * ID_BLOCK
+"""Where numbers begin when nobody remembers which were used."""
+
+BUSY_S = 0.25
+"""How long a write waits for somebody who has locked a file: exits wait behind it."""
+
+_DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _TABLE = """
 create table risk (
@@ -97,7 +110,7 @@ class RiskFile:
     Raises
     ------
     StoreError
-        If the file can be neither read nor replaced.
+        If the file can be neither read nor replaced, or a run has it that is under way.
 
     Attributes
     ----------
@@ -107,18 +120,29 @@ class RiskFile:
 
     def __init__(self, path: Path, day: str, *, run_before: bool = False) -> None:
         self.path, self.day = path, day
+        self._was_running = False
+        self._lock = _locked(path)
+        try:
+            self._open(run_before)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, run_before: bool) -> None:
         self.start = self._begin(run_before)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             if not self._db.execute("select 1 from sqlite_master where name = 'risk'").fetchone():
                 self._db.executescript(_TABLE)
                 self._db.execute(f"pragma user_version = {RISK_FILE_VERSION}")
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write {path}: {error}") from None
-        failed = self.save(self.start)
+            raise StoreError(f"cannot write {self.path}: {error}") from None
+        # Nothing has been sent yet: a run that does not get as far as that leaves no trace of one.
+        failed = self.save(self.start, is_running=self._was_running)
         if failed is not None:
+            self._db.close()
             raise failed
 
     def _begin(self, run_before: bool) -> RiskStart:
@@ -126,15 +150,18 @@ class RiskFile:
             if not run_before:
                 return RiskStart()
             reason = int(Reason.STATE_MISSING)
-            return RiskStart(REDUCE_ONLY, reason, (reason,), is_resumed=True)
+            return RiskStart(REDUCE_ONLY, reason, (reason,), is_resumed=True,
+                             first_order_id=_FAR_ORDER_ID)
         try:
             kept, day, is_running = read_risk_file(self.path)
+        except Unreachable:
+            raise
         except StoreError:
             _put_aside(self.path)
             reason = int(Reason.STATE_UNREADABLE)
-            # Numbers of orders nobody remembers are left far behind.
             return RiskStart(KILLED, reason, (reason,), is_resumed=True,
-                             first_order_id=1 + 1000 * ID_BLOCK)
+                             first_order_id=_FAR_ORDER_ID)
+        self._was_running = is_running
         return _next_start(kept, same_day=day == self.day, crashed=is_running)
 
     def save(self, start: RiskStart, *, is_running: bool = True) -> StoreError | None:
@@ -142,7 +169,7 @@ class RiskFile:
         values = (self.day, start.state, start.reason, " ".join(map(str, start.causes)),
                   start.cash_micros, start.lots, start.net_micros, start.high_water_micros,
                   start.consecutive_losses, int(start.is_verified), int(is_running),
-                  self.start.first_order_id if hasattr(self, "start") else 1)
+                  self.start.first_order_id)
         try:
             self._db.execute(f"insert or replace into risk values (1,{','.join('?' * 12)})", values)
         except sqlite3.Error as error:
@@ -152,6 +179,11 @@ class RiskFile:
     def close(self) -> None:
         """Let go of the file; a run that ended in good order has saved ``is_running=False``."""
         self._db.close()
+        self._lock.close()
+
+
+class Unreachable(StoreError):
+    """The file cannot be opened now; what it holds may be as sound as ever."""
 
 
 def read_risk_file(path: Path) -> tuple[RiskStart, str, bool]:
@@ -165,11 +197,12 @@ def read_risk_file(path: Path) -> tuple[RiskStart, str, bool]:
     db: sqlite3.Connection | None = None
     try:
         # A log left by a run that crashed is folded in, so it is not opened read-only.
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=BUSY_S, uri=True)
         version = db.execute("pragma user_version").fetchone()[0]
         row = db.execute(f"select {', '.join(_FIELDS)} from risk").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"{path} cannot be read: {error}") from None
+        kind = StoreError if error.sqlite_errorcode & 0xFF in _DAMAGED else Unreachable
+        raise kind(f"{path} cannot be read: {error}") from None
     finally:
         if db is not None:
             db.close()
@@ -192,16 +225,25 @@ def rearm_risk_file(path: Path) -> RiskStart:
     Raises
     ------
     StoreError
-        If the file cannot be read, or its state is KILLED: that ends with the day, once the kill
-        was verified.
+        If the file cannot be read, a run has it, or its state is KILLED: that ends with the day,
+        once the kill was verified.
     """
+    read_risk_file(path)
+    lock = _locked(path)
+    try:
+        return _rearm(path)
+    finally:
+        lock.close()
+
+
+def _rearm(path: Path) -> RiskStart:
     kept, day, _ = read_risk_file(path)
     if kept.state == KILLED:
         raise StoreError(f"{path}: {Reason(kept.reason).name} has killed trading on {day}; a kill "
                          "ends with its day, after it was verified, and cannot be re-armed")
     armed = replace(kept, state=NORMAL, reason=0, causes=(), consecutive_losses=0,
                     high_water_micros=max(kept.net_micros, 0))
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         db.execute("update risk set state = ?, reason = 0, causes = '', is_running = 0, "
                    "consecutive_losses = 0, high_water_micros = ?",
@@ -211,6 +253,25 @@ def rearm_risk_file(path: Path) -> RiskStart:
     finally:
         db.close()
     return armed
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """The lock that says that somebody has the file; closing it, or dying, gives it back."""
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; a file for the risk state is needed")
+    lock: sqlite3.Connection | None = None
+    try:
+        lock = sqlite3.connect(path.with_name(path.name + ".lock"), timeout=0.0,
+                               isolation_level=None)
+        lock.execute("begin exclusive")
+    except sqlite3.Error as error:
+        if lock is not None:
+            lock.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"{path} is in use: a session that runs keeps its risk state there"
+                             ) from None
+        raise StoreError(f"cannot write {path}: {error}") from None
+    return lock
 
 
 def _next_start(kept: RiskStart, *, same_day: bool, crashed: bool) -> RiskStart:

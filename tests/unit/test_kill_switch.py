@@ -170,6 +170,56 @@ def test_unknown_order_that_had_filled_is_closed():
     assert bench.coordinator.guard.kill.is_verified
 
 
+def test_unknown_order_with_fills_that_nobody_knows_any_more_does_not_hold_the_position():
+    """It would be left out of every exit on its side for ever, as what it may still fill."""
+    bench = opened(3)
+    switch = kill(bench)
+    assert bench.orders[1:] == [(-1, 3, MARKET)]
+    bench.report(K.FILLED, 2, 1, cum_lots=1)
+    bench.report(K.UNKNOWN, 2)
+    bench.broker.orders[2] = OrderAnswer(is_known=False)
+    bench.broker.working = (WorkingOrder(2, -1, 3, 1),)
+    bench.later(20 * NS_PER_S)
+    assert bench.orders[2:] == [], "while it is at work it may still fill"
+    bench.broker.working = ()
+    bench.later(10 * NS_PER_S)
+    assert bench.orders[2:] == [(-1, 2, MARKET)]
+    bench.report(K.FILLED, 3, 2, cum_lots=2)
+    assert switch.is_verified
+    assert bench.ledger.position.lots == 0
+
+
+def test_fill_of_an_order_nobody_knows_wakes_a_switch_that_was_done():
+    bench = Bench()
+    switch = kill(bench)
+    assert switch.is_verified
+    bench.broker.position = PositionAnswer(2, 26_000)
+    bench.report(K.FILLED, 77, 2, cum_lots=2)
+    assert not switch.is_verified
+    assert not bench.gate.is_silent
+    bench.later(3 * NS_PER_S)
+    assert bench.orders == [(-1, 2, MARKET)]
+    bench.broker.position = None
+    bench.report(K.FILLED, bench.last.client_order_id, 2, cum_lots=2)
+    assert switch.is_verified
+
+
+@pytest.mark.parametrize("doubt", ["stray", "position unknown"])
+def test_deadline_asks_the_broker_where_our_books_may_not_show_all(doubt):
+    bench = Bench()
+    if doubt == "stray":
+        bench.report(K.FILLED, 77, 2, cum_lots=2)
+    else:
+        bench.coordinator.guard.worsen(TradingState.REDUCE_ONLY, Reason.POSITION_UNKNOWN)
+    bench.broker.position = PositionAnswer(2, 26_000)
+    bench.coordinator.guard._deadline_passed = True
+    bench.later(1)
+    bench.coordinator.pump()
+    assert (bench.gate.state, bench.gate.state_reason) == (TradingState.KILLED, Reason.DEADLINE)
+    bench.later(3 * NS_PER_S)
+    assert bench.orders == [(-1, 2, MARKET)]
+
+
 def test_unknown_order_that_works_is_cancelled():
     bench = Bench()
     number = unknown(bench)

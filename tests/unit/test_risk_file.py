@@ -64,7 +64,57 @@ def test_first_run_ever_is_normal(path: Path) -> None:
 
 
 def test_missing_file_after_a_run_that_never_ended_allows_nothing_new(path: Path) -> None:
-    assert state(begins(path, run_before=True)) == (REDUCE_ONLY, Reason.STATE_MISSING)
+    start = begins(path, run_before=True)
+    assert state(start) == (REDUCE_ONLY, Reason.STATE_MISSING)
+    assert start.first_order_id > 100 * ID_BLOCK, "nobody remembers which numbers were used"
+
+
+def test_file_has_one_run_at_a_time_and_no_operator_writes_under_it(path: Path) -> None:
+    first = RiskFile(path, TODAY)
+    halted = replace(KEPT, state=HALTED, reason=int(Reason.DRAWDOWN))
+    assert first.save(halted) is None
+    for second in (lambda: RiskFile(path, TODAY), lambda: rearm_risk_file(path)):
+        with pytest.raises(StoreError, match="is in use: a session that runs"):
+            second()
+    assert read_risk_file(path)[0].state == HALTED
+    first.close()
+    assert state(begins(path)) == (HALTED, Reason.DRAWDOWN)
+    rearm_risk_file(path)
+
+
+def test_file_that_somebody_has_locked_is_neither_damaged_nor_moved(path: Path) -> None:
+    left_by(path, KEPT)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("pragma locking_mode = exclusive")
+    other.execute("begin exclusive")
+    with pytest.raises(StoreError, match="cannot be read: database is locked"):
+        RiskFile(path, TODAY)
+    other.execute("rollback")
+    other.close()
+    assert sorted(found.name for found in path.parent.glob("*damaged*")) == []
+    assert begins(path).net_micros == KEPT.net_micros
+
+
+def test_folder_is_refused_and_stays_where_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    (folder / "one").mkdir(parents=True)
+    with pytest.raises(StoreError, match="is a folder"):
+        RiskFile(folder, TODAY)
+    with pytest.raises(StoreError, match="cannot be read"):
+        rearm_risk_file(folder)
+    assert [found.name for found in tmp_path.iterdir()] == ["sessions"]
+
+
+def test_run_that_never_began_leaves_no_trace_of_a_crash(path: Path) -> None:
+    """A configuration may be refused after the state was read: nothing was sent."""
+    left_by(path, KEPT)
+    file = RiskFile(path, TODAY)
+    file.close()
+    assert state(begins(path)) == (NORMAL, Reason.NONE)
+    left_by(path, KEPT, crashed=True)
+    file = RiskFile(path, TODAY)
+    file.close()
+    assert state(begins(path)) == (REDUCE_ONLY, Reason.RESTARTED)
 
 
 @pytest.mark.parametrize("damage", ["bytes", "empty table", "version", "state", "reason", "empty"])
