@@ -154,7 +154,7 @@ class RiskFile:
                              first_order_id=_FAR_ORDER_ID)
         try:
             kept, day, is_running = read_risk_file(self.path)
-        except Unreachable:
+        except UnreachableError:
             raise
         except StoreError:
             _put_aside(self.path)
@@ -182,7 +182,7 @@ class RiskFile:
         self._lock.close()
 
 
-class Unreachable(StoreError):
+class UnreachableError(StoreError):
     """The file cannot be opened now; what it holds may be as sound as ever."""
 
 
@@ -201,7 +201,7 @@ def read_risk_file(path: Path) -> tuple[RiskStart, str, bool]:
         version = db.execute("pragma user_version").fetchone()[0]
         row = db.execute(f"select {', '.join(_FIELDS)} from risk").fetchone()
     except sqlite3.Error as error:
-        kind = StoreError if error.sqlite_errorcode & 0xFF in _DAMAGED else Unreachable
+        kind = StoreError if error.sqlite_errorcode & 0xFF in _DAMAGED else UnreachableError
         raise kind(f"{path} cannot be read: {error}") from None
     finally:
         if db is not None:
