@@ -137,8 +137,10 @@ class Guard:
         context, gate, ledger = self.context, self.context.gate, self.context.ledger
         if context.risk_file is None:
             return
+        # The best of the day moves with every price; it is kept to a twentieth of the drawdown.
+        best = gate.result.high_water_micros // max(gate.config.max_drawdown_micros // 20, 1)
         seen = (gate.state, len(gate.machine.causes), self.kill.is_verified, ledger.fill_count,
-                ledger.adopted_lots, ledger.position.lots, is_running)
+                ledger.adopted_lots, ledger.position.lots, best, is_running)
         if seen == self._saved:
             return
         result, start, position = gate.result, context.risk_start, ledger.position

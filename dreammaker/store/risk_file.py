@@ -2,7 +2,8 @@
 
 One SQLite file for an account, with one row: the day, the state and its causes, cash and position
 of the day, the high-water mark, the losing streak, whether a kill was verified, and whether a run
-is under way. It is written at every change of state and after every fill.
+is under way. It is written at every change of state, after every fill, and when the best of the day
+has risen by a twentieth of the drawdown allowed.
 
 Reading it fails closed:
 
@@ -44,6 +45,9 @@ _FAR_ORDER_ID = 1 + 1000 * ID_BLOCK
 
 BUSY_S = 0.25
 """How long a write waits for somebody who has locked a file: exits wait behind it."""
+
+_LOG_PAGES = 16
+"""Writes after which SQLite's log is folded in and begins anew."""
 
 _DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -133,12 +137,18 @@ class RiskFile:
         try:
             self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
+            self._db.execute(f"pragma wal_autocheckpoint = {_LOG_PAGES}")
+            self._db.execute("pragma synchronous = off")
             if not self._db.execute("select 1 from sqlite_master where name = 'risk'").fetchone():
                 self._db.executescript(_TABLE)
                 self._db.execute(f"pragma user_version = {RISK_FILE_VERSION}")
         except sqlite3.Error as error:
             raise StoreError(f"cannot write {self.path}: {error}") from None
+        # One row, and a log that begins anew every few writes: filled once, it takes no more space,
+        # so that a kill is on record on a full disk too.
+        for _ in range(_LOG_PAGES + 2):
+            self.save(self.start, is_running=self._was_running)
+        self._db.execute("pragma synchronous = full")
         # Nothing has been sent yet: a run that does not get as far as that leaves no trace of one.
         failed = self.save(self.start, is_running=self._was_running)
         if failed is not None:
@@ -302,7 +312,7 @@ def _put_aside(path: Path) -> None:
             break
     try:
         path.replace(aside)
-        for suffix in ("-wal", "-shm"):
+        for suffix in ("-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{path} cannot be read, and not be put aside: {error.strerror}"

@@ -98,12 +98,12 @@ class DrillBroker:
 
 
 def drill(*, seed=1, folder: Path | None = None, day="2026-03-02", risk=None, execution=None,
-          minutes=6.0, carried=0):
+          model=None, minutes=6.0, carried=0):
     """A session and the broker in it; entries of three lots, decided four times a second."""
     config = parse_config({
         "run": {"seed": seed, "day": day}, "simulation": {"session_minutes": minutes},
         "model": {"decision_interval_s": 0.25, "entry_threshold": 0.6, "exit_threshold": 0.3,
-                  "min_hold_s": 0.5, "voters": ["spread"], "max_spread_ticks": 50},
+                  "min_hold_s": 0.5, "voters": ["spread"], "max_spread_ticks": 50} | (model or {}),
         "execution": {"order_lots": LIMIT} | (execution or {}),
         "risk": USUAL | (risk or {})})
     if folder is not None:

@@ -47,6 +47,28 @@ def test_limit_denies_and_every_denial_is_on_record(reason):
     check_end(session, broker)
 
 
+def test_orders_of_one_second_are_limited_by_themselves():
+    session, broker = drill(risk={"max_orders_per_second": 1})
+    Rogue(session)
+    session.run()
+    assert len(entries(session, Entry.DENIED, Reason.ORDER_RATE)) > 0
+    times = [now for now, _, _ in broker.sent]
+    minute = max(sum(now - 60 * 10**9 < other <= now for other in times) for now in times)
+    assert minute < session.config.risk.max_orders_per_minute
+    check_end(session, broker)
+
+
+def test_price_far_from_the_last_trade_is_denied_though_it_is_the_markets():
+    events = quotes_log(3, 1500)
+    late = np.arange(len(events)) > len(events) // 2
+    events["price_ticks"][late & (events["kind"] == Kind.TRADE)] -= 200
+    events["aux"][events["kind"] == Kind.SESSION] = Phase.CONTINUOUS
+    session = array_session(events, QUOTES, short_config())
+    Rogue(session)
+    session.run()
+    assert len(entries(session, Entry.DENIED, Reason.PRICE_COLLAR)) > 0
+
+
 @pytest.mark.parametrize(("reason", "at", "risk"), [
     (Reason.STALE_DATA, "on_report", {"stale_data_ms": 0.001}),
     (Reason.SESSION_PHASE, "on_phase", {}),
@@ -137,11 +159,14 @@ def test_position_at_the_deadline_goes_to_the_kill_switch():
 
 
 def test_flatten_before_the_close_leaves_nothing_for_the_deadline():
-    session, broker = drill()
+    """The strategy would hold what it has for hours."""
+    session, broker = drill(seed=2, model={"min_hold_s": 10_000.0, "entry_threshold": 2.5})
     session.run()
     assert session.context.gate.state is TradingState.NORMAL
     flatten = session.context.gate.window.close_ns - 60 * 10**9
-    assert all(order.reduce_only for now, _, order in broker.sent if now >= flatten)
+    late = [(now, order) for now, _, order in broker.sent if now >= flatten]
+    assert [now for now, _ in late][:1] == [flatten]
+    assert all(order.reduce_only and order.reason is Reason.FLATTEN for _, order in late)
     check_end(session, broker)
 
 
@@ -286,6 +311,28 @@ def test_daily_loss_is_carried_over_a_restart(tmp_path):
     assert (gate.state, gate.state_reason) == (TradingState.KILLED, Reason.DAILY_LOSS)
     assert again.context.ledger.net_micros(again.context.market.sound_mid_half_ticks) > lost
     check_end(again, broker)
+
+
+def test_best_of_the_day_survives_a_crash_between_fills(tmp_path):
+    """Else the drawdown would be measured from a lower height after a restart."""
+    step = 2_500_000
+    more = {"risk": {"max_drawdown": 20 * step / 1e6}, "seed": 4, "model": {"min_hold_s": 20.0}}
+    session, _ = run_in(tmp_path, "first", **more)
+    result, usual, at_fill = session.context.gate.result, session.coordinator.on_decision, {}
+
+    def decide():
+        usual()
+        best = result.high_water_micros
+        if best - at_fill.setdefault(session.context.ledger.fill_count, best) > 2 * step:
+            raise Crash
+
+    session.coordinator.on_decision = decide
+    with pytest.raises(Crash):
+        session.run()
+    best = result.high_water_micros
+    again, _ = run_in(tmp_path, "second", **more)
+    assert best - step <= again.context.gate.result.high_water_micros <= best
+    again.run()
 
 
 def test_run_after_a_crash_opens_nothing_until_an_operator_rearms(tmp_path):

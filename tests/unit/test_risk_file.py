@@ -95,6 +95,22 @@ def test_file_that_somebody_has_locked_is_neither_damaged_nor_moved(path: Path) 
     assert begins(path).net_micros == KEPT.net_micros
 
 
+def test_after_the_first_write_no_other_takes_space(path: Path) -> None:
+    """On a full disk a kill must reach the file; what is there already is written over."""
+    def sizes() -> dict[str, int]:
+        return {found.name: found.stat().st_size for found in path.parent.iterdir()}
+
+    file = RiskFile(path, TODAY)
+    assert file.save(KEPT) is None
+    before = sizes()
+    causes = tuple(int(reason) for reason in Reason)
+    for money in range(-(2**62), 2**62, 2**57):
+        assert file.save(RiskStart(KILLED, 27, causes, money, -2**40, money, 2**62)) is None
+        assert sizes() == before
+    file.close()
+    assert state(begins(path)) == (KILLED, Reason.DAILY_LOSS)
+
+
 def test_folder_is_refused_and_stays_where_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "sessions"
     (folder / "one").mkdir(parents=True)
