@@ -22,6 +22,7 @@ from dreammaker.engine.market import MarketView
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 from dreammaker.engine.ports import Quoter
 from dreammaker.execution.costs import CostLog
+from dreammaker.risk import TradingState
 
 
 class QuotingAgent(Agent):
@@ -54,8 +55,10 @@ class QuotingAgent(Agent):
     def _row(self, message: Message) -> None:
         market: MarketView = message.payload
         if self._flattening:
-            self._flatten()
-            return
+            if not self._may_quote_again():
+                self._flatten()
+                return
+            self._flattening = False
         bid_ticks = bid_lots = ask_ticks = ask_lots = 0
         if market.book_ok:
             bid_ticks, bid_lots, ask_ticks, ask_lots = self.quoter.quotes(
@@ -92,6 +95,13 @@ class QuotingAgent(Agent):
         if target.lots == 0:
             self._flattening = True
             self._flatten()
+
+    def _may_quote_again(self) -> bool:
+        """Whether what was to be flattened is, and risk has been re-armed since."""
+        ledger, gate = self.context.ledger, self.context.gate
+        return (not ledger.position.lots and not ledger.working
+                and gate.state is TradingState.NORMAL
+                and gate.entry_window_open(self.clock.now_ns))
 
     def _flatten(self) -> None:
         flatten_without_agents(self.context, self._raise)

@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from dreammaker._ext.policy import TouchMaker
+from dreammaker.assembly.model_set import ModelSet
+from dreammaker.assembly.session import Session
+from dreammaker.assembly.sources import open_source
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Reason
 from dreammaker.domain.schema import Kind, Phase
@@ -376,3 +380,30 @@ def test_a_session_that_began_with_a_carried_state_verifies(tmp_path):
     again.context.broker = again.loop.broker = broker.venue
     again.run()
     assert verify_session(tmp_path / "second").clean
+
+
+def test_quotes_come_back_once_an_operator_has_rearmed():
+    """A halt flattens the quoting agent's position; re-armed it must not go on flattening."""
+    config = short_config(6.0, model={"decision_interval_s": 0.25}, risk={
+        "max_position_lots": 4, "max_orders_per_minute": 1_000, "max_drawdown": 1e6,
+        "max_consecutive_losses": 10_000})
+    source = open_source(config)
+    models = ModelSet.from_config(config, source.feed.source)
+    models.quoter = TouchMaker(max_position_lots=2)
+    session = Session(config, source, models=models)
+    usual, count, ledger = session.coordinator.on_decision, [], session.context.ledger
+
+    def decide():
+        usual()
+        count.append(ledger.order_count)
+        if len(count) == 400:
+            session.loop.commands.append(LoopCommand.HALT)
+        elif len(count) == 600:
+            assert (ledger.position.lots, ledger.working) == (0, {})
+            session.loop.commands.append(LoopCommand.REARM)
+
+    session.coordinator.on_decision = decide
+    session.run()
+    assert count[599] - count[405] <= 2, "nothing but the flattening while it is halted"
+    assert count[-1] > count[599] + 10
+    assert session.context.gate.state is TradingState.NORMAL
