@@ -1,6 +1,7 @@
 """A runnable session: feed, venue, agents, loop and journal, wired from a configuration."""
 
 import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +38,11 @@ from dreammaker.store.journal import JOURNAL_VERSION, Journal
 from dreammaker.store.orders_db import OrdersDb
 from dreammaker.store.risk_file import RiskFile, RiskStart
 from dreammaker.store.session import HEADER_VERSION, write_json, write_seal
+
+MOST_ENDED = 4
+"""Sessions that have ended and are still in memory, after which the next one has them collected."""
+
+_ended: "weakref.WeakSet[Coordinator]" = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,8 @@ class Session:
         # What exists by now stays to the end: the collector need not look at it again and again,
         # which would stop the loop for tens of milliseconds at a time. What earlier sessions left
         # goes first: they are full of cycles, and frozen garbage would never be found.
-        gc.collect()
+        if len(_ended) >= MOST_ENDED:
+            gc.collect()
         gc.freeze()
         self.coordinator.start_all()
         try:
@@ -175,6 +182,7 @@ class Session:
             self.coordinator.stop_all()
         finally:
             gc.unfreeze()
+            _ended.add(self.coordinator)
             try:
                 self.journal.close()
             finally:

@@ -3,19 +3,19 @@
 import gc
 import weakref
 
-from dreammaker.assembly.session import Session
+from dreammaker.assembly.session import MOST_ENDED, Session
 from dreammaker.assembly.sources import open_source
 from tests.end_to_end.sessions import short_config
 
 
 def test_sessions_in_a_row_do_not_pile_up():
     """A session is full of cycles, and garbage that is frozen while the next one runs stays."""
-    config = short_config(1.0)
+    config = short_config(0.5)
     gc.collect()
     gc.disable()
     past, alive = [], []
     try:
-        for _ in range(3):
+        for _ in range(3 * MOST_ENDED):
             session = Session(config, open_source(config))
             usual = session.loop.run
 
@@ -29,4 +29,5 @@ def test_sessions_in_a_row_do_not_pile_up():
             del session, usual, run
     finally:
         gc.enable()
-    assert alive == [0, 0, 0]
+    assert max(alive) <= MOST_ENDED
+    assert alive[-1] < len(past) - 1
