@@ -1,0 +1,193 @@
+"""One configuration under combinatorial purged cross-validation: scores, bets and money by path.
+
+Each split fits primary and meta-model anew on its purged training rows. The test rows' decisions,
+put together, make paths that cover every row once; a path's profit is what its decisions gain at
+the prices of the label rule, one position at a time, spread, fees and slippage paid. These are
+label returns, not a backtest through the order path: queues and partial fills play no part.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreammaker.domain.errors import InputError
+from dreammaker.research.bets import Bets, by_day, periods, summed, take_bets
+from dreammaker.research.decider import bet_paid, fit_decider
+from dreammaker.research.estimators import ModelSpec
+from dreammaker.research.samples import Samples
+from dreammaker.validation import CombinatorialPurgedCV
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """How rows are split.
+
+    Parameters
+    ----------
+    groups, test_groups : int
+        N and k of `CombinatorialPurgedCV`.
+    embargo_share : float
+        Least embargo as a share of the rows; the features' memory, if longer, is kept anyhow.
+    """
+
+    groups: int = 6
+    test_groups: int = 2
+    embargo_share: float = 0.01
+
+    def splitter(self, samples: Samples) -> CombinatorialPurgedCV:
+        """The splitter over these rows, by the ends of labels and bets."""
+        return CombinatorialPurgedCV(
+            self.groups, self.test_groups, embargo=samples.embargo(self.embargo_share),
+            label_end_times=samples.t_end, label_start_times=samples.t_start)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Evaluation:
+    """One configuration's out-of-sample record.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    rise, right : float64 array, shape (paths, n)
+        Probability of a rise, and that the bet on the likelier side pays.
+    side : int8 array, shape (paths, n)
+    auc : float64 array, shape (splits,)
+        Of the rise among test rows that have a direction; NaN where only one occurs.
+    bets : tuple of Bets
+        One a path.
+    days : datetime64[D] array, shape (sessions,)
+    daily : float64 array, shape (paths, sessions)
+        Net points.
+    period_ns : int64 array, shape (periods,)
+        See ``bets.periods``.
+    period : float64 array, shape (paths, periods)
+        Net points.
+    """
+
+    spec: ModelSpec
+    rise: Floats
+    right: Floats
+    side: NDArray[np.int8]
+    auc: Floats
+    bets: tuple[Bets, ...]
+    days: NDArray[np.datetime64]
+    daily: Floats
+    period_ns: Ints
+    period: Floats
+
+    @property
+    def median_path(self) -> int:
+        """The path whose net profit is the (lower) median: what the gate looks at.
+
+        The mean over paths would be a portfolio of several models, smoother than any of them; the
+        best would be a choice made with knowledge of the result.
+        """
+        order = np.argsort(self.daily.sum(axis=1), kind="stable")
+        return int(order[(len(order) - 1) // 2])
+
+    @property
+    def net_points(self) -> float:
+        """Net profit of the median path."""
+        return float(self.daily[self.median_path].sum())
+
+    @property
+    def mean_auc(self) -> float:
+        """Over the splits where it is defined; NaN where it is nowhere."""
+        known = self.auc[~np.isnan(self.auc)]
+        return float(known.mean()) if known.size else float("nan")
+
+    def figures(self) -> dict[str, Any]:
+        """What a listing shows of it, fit for JSON."""
+        at = self.median_path
+        net = self.bets[at].net
+        return {"auc": self.mean_auc, "net_points": self.net_points, "bets": len(net),
+                "hit_ratio": float((net > 0.0).mean()) if net.size else None,
+                "net_points_by_path": self.daily.sum(axis=1).tolist()}
+
+
+def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None = None, *,
+                   jobs: int = 1) -> Evaluation:
+    """Fit and test one configuration on every split.
+
+    Parameters
+    ----------
+    samples : Samples
+    spec : ModelSpec
+    cv : CrossValidation, optional
+    jobs : int
+        Splits at once (joblib); the result does not depend on it.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If purging leaves a split too few rows to learn from.
+    """
+    from joblib import Parallel, delayed
+
+    cv = cv or CrossValidation()
+    splitter = cv.splitter(samples)
+    splits = list(splitter.split(samples.X))
+    for number, (train, _) in enumerate(splits):
+        if not train.size:
+            raise InputError(f"purging and embargo leave split {number} of {len(splits)} no row "
+                             "to learn from; take more days, fewer groups or a shorter horizon")
+    parts = Parallel(n_jobs=jobs)(
+        delayed(_one)(samples.take(train), samples.X[test], spec, cv.embargo_share)
+        for train, test in splits)
+    rise, side, right = (splitter.assemble([part[i] for part in parts]) for i in range(3))
+    auc = np.array([area_under_curve(part[0], samples.y[test])
+                    for part, (_, test) in zip(parts, splits, strict=True)])
+    return assembled(samples, spec, rise, side, right, auc)
+
+
+def assembled(samples: Samples, spec: ModelSpec, rise: Floats, side: NDArray[np.int8],
+              right: Floats, auc: Floats) -> Evaluation:
+    """Bets and money of paths' decisions; see `Evaluation` for the parameters."""
+    number, period_ns = periods(samples)
+    bets = tuple(take_bets(samples, way, sure >= spec.threshold)
+                 for way, sure in zip(side, right, strict=True))
+    days = np.unique(samples.day)
+    return Evaluation(
+        spec, rise, right, side.astype(np.int8), auc, bets, days,
+        np.array([by_day(each, samples)[1] for each in bets]), period_ns,
+        np.array([summed(each, number, len(period_ns)) for each in bets]))
+
+
+def area_under_curve(score: Floats, y: NDArray[np.int8]) -> float:
+    """Probability that a row that rose has a higher score than one that fell; ties count half.
+
+    Examples
+    --------
+    >>> area_under_curve(np.array([0.1, 0.4, 0.4, 0.8]), np.array([-1, 1, -1, 1], np.int8))
+    0.875
+    """
+    rose, fell = score[y > 0], np.sort(score[y < 0])
+    if not rose.size or not fell.size:
+        return float("nan")
+    below = np.searchsorted(fell, rose, "left").sum()
+    level = np.searchsorted(fell, rose, "right").sum() - below
+    return float((below + 0.5 * level) / (rose.size * fell.size))
+
+
+def calibration_curve(evaluation: Evaluation, samples: Samples, bins: int = 10) -> list[
+        dict[str, float]]:
+    """Predicted against observed share of paying bets, over bins of equal count of all paths."""
+    predicted = evaluation.right.ravel()
+    outcome = np.concatenate([bet_paid(samples, side) for side in evaluation.side])
+    order = np.argsort(predicted, kind="stable")
+    return [{"predicted": float(predicted[part].mean()), "observed": float(outcome[part].mean()),
+             "rows": float(part.size)}
+            for part in np.array_split(order, min(bins, len(order))) if part.size]
+
+
+def _one(train: Samples, X: Floats, spec: ModelSpec, embargo_share: float) -> Any:
+    return fit_decider(train, spec, embargo_share).decide(X)

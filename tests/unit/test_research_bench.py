@@ -1,0 +1,233 @@
+"""Samples, bets, trials and the gate by hand values; the decider's fits repeat."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dreammaker.domain.errors import ConfigError, InputError, StoreError, VerificationError
+from dreammaker.models.gate import (
+    Evidence,
+    GateConfig,
+    GateVerdict,
+    judge,
+    live_refusals,
+    require_tradable,
+)
+from dreammaker.research.bets import by_day, periods, summed, take_bets
+from dreammaker.research.crossval import (
+    CrossValidation,
+    area_under_curve,
+    calibration_curve,
+    cross_validate,
+)
+from dreammaker.research.decider import Calibration, calibrate, fit_decider, meta_features
+from dreammaker.research.estimators import ModelSpec
+from dreammaker.research.evaluate import judge_trials
+from dreammaker.research.noise import noise_samples
+from dreammaker.research.samples import Samples
+from dreammaker.research.trials import Trial, TrialLedger, period_matrix, trial_count
+
+GOOD = Evidence(0.1, 0.99, 5.0, 100.0, 60, 4)
+
+
+def six() -> Samples:
+    start = np.arange(6, dtype=np.int64) * 1_000_000_000
+    day = np.array(["1970-01-01"] * 3 + ["1970-01-02"] * 3, "datetime64[D]")
+    exits = np.column_stack([start + 500_000_000, start + 1_500_000_000])
+    move = np.array([10.0, -10, 10, -10, 10, -10])
+    return Samples(np.arange(6.0)[:, None], np.sign(move).astype(np.int8), start, exits.max(axis=1),
+                   np.ones(6), day, np.column_stack([-move - 5, move - 5]), exits, cost_points=1.0)
+
+
+def test_bets_when_long_overlaps_then_next_is_taken_after_its_end() -> None:
+    long = np.ones(6, np.int8)
+    found = take_bets(six(), long, np.ones(6, np.bool_))
+    assert found.row.tolist() == [0, 2, 4]
+    assert found.net.tolist() == [4.0, 4.0, 4.0]
+    short = take_bets(six(), -long, np.array([True, True, False, True, False, False]))
+    assert short.row.tolist() == [0, 1, 3] and short.net.tolist() == [-16.0, 4.0, 4.0]
+    assert len(take_bets(six(), long, np.zeros(6, np.bool_))) == 0
+
+
+def test_days_when_no_bet_in_one_then_it_counts_as_zero() -> None:
+    bets = take_bets(six(), np.ones(6, np.int8), np.arange(6) == 0)
+    days, net = by_day(bets, six())
+    assert len(days) == 2 and net.tolist() == [4.0, 0.0]
+    number, start = periods(six())
+    assert start.tolist() == [0] and summed(bets, number, 1).tolist() == [4.0]
+
+
+def test_samples_when_a_bet_ends_before_its_decision_then_refused() -> None:
+    with pytest.raises(InputError, match="must not end before"):
+        replace(six(), t_end=six().t_start - 1)
+    with pytest.raises(InputError, match="order of time"):
+        replace(six(), t_start=six().t_start[::-1].copy())
+
+
+def test_embargo_when_memory_is_longer_than_the_share_then_memory() -> None:
+    samples = noise_samples(1, rows=120, days=2)
+    assert samples.embargo(0.01) == 0.01
+    # A look-back of two minutes reaches two rows ahead, and the row itself.
+    assert int(replace(samples, lookback_ns=120_000_000_000).embargo(0.01) * 120) == 3
+    with pytest.raises(InputError, match="covers all"):
+        replace(samples, lookback_ns=10**18).embargo()
+
+
+def test_auc_when_by_hand_then_equal() -> None:
+    y = np.array([-1, 1, -1, 1, 0], np.int8)
+    assert area_under_curve(np.array([0.1, 0.4, 0.4, 0.8, 9.0]), y) == 0.875
+    assert np.isnan(area_under_curve(np.ones(2), np.array([1, 1], np.int8)))
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "forest", "ensemble"])
+def test_decider_when_fitted_twice_then_equal_and_other_seed_differs(kind: str) -> None:
+    samples = noise_samples(3, rows=300, days=6, edge=0.5)
+    spec = ModelSpec(kind=kind, trees=6, least_leaf=10)  # type: ignore[arg-type]
+    first, again, other = (fit_decider(samples, each).decide(samples.X)
+                           for each in (spec, spec, replace(spec, seed=2)))
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[2], again[2])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_decider_when_one_class_only_then_constant() -> None:
+    samples = noise_samples(3, rows=120, days=6)
+    up = replace(samples, y=np.ones(120, np.int8))
+    rise, side, _ = fit_decider(up, ModelSpec(trees=3)).decide(samples.X)
+    assert (rise == 1.0).all() and (side == 1).all()
+
+
+def test_decider_when_too_few_rows_then_refused() -> None:
+    with pytest.raises(InputError, match="needs 20 rows"):
+        fit_decider(six(), ModelSpec())
+
+
+def test_meta_when_trained_then_its_last_columns_are_probability_and_side() -> None:
+    found = meta_features(np.zeros((3, 1)), np.array([0.2, 0.7, np.nan]))
+    assert found[:2].tolist() == [[0.0, 0.2, -1.0], [0.0, 0.7, 1.0]] and np.isnan(found[2, 2])
+
+
+def test_calibration_when_overconfident_then_slope_below_one() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.uniform(0.3, 0.7, 20_000)
+    logit = np.log(true / (1 - true))
+    found = calibrate(1 / (1 + np.exp(-2 * logit)), rng.random(20_000) < true, np.ones(20_000))
+    assert abs(found.slope - 0.5) < 0.03 and abs(found.intercept) < 0.03
+    assert calibrate(true[:5], true[:5] > 0.5, np.ones(5)) == Calibration()
+
+
+def test_cross_validation_when_two_jobs_then_same_bits() -> None:
+    samples = noise_samples(5, rows=240, days=4)
+    spec = ModelSpec(trees=4, meta=False, least_leaf=10)
+    one, two = (cross_validate(samples, spec, CrossValidation(4, 2), jobs=jobs)
+                for jobs in (1, 2))
+    assert np.array_equal(one.rise, two.rise) and np.array_equal(one.daily, two.daily)
+    assert one.rise.shape == (3, 240) and one.daily.shape == (3, 4)
+    curve = calibration_curve(one, samples, 5)
+    assert len(curve) == 5 and sum(part["rows"] for part in curve) == 720
+    assert sorted(one.daily.sum(axis=1))[1] == one.net_points
+
+
+def test_cross_validation_when_embargo_leaves_nothing_then_refused() -> None:
+    samples = replace(noise_samples(5, rows=240, days=1), lookback_ns=235 * 60_000_000_000)
+    with pytest.raises(InputError, match="no row to learn from"):
+        cross_validate(samples, ModelSpec(trees=2), CrossValidation(2, 1))
+
+
+def trial(number: int, days: tuple[str, ...] = ("2026-01-05", "2026-01-06")) -> Trial:
+    return Trial("WIN", "tune", {"number": number}, days, (1.0, -1.0), (10, 30 + number),
+                 (1.0, 2.0))
+
+
+def test_ledger_when_a_trial_is_repeated_then_counted_once(tmp_path: Path) -> None:
+    ledger = TrialLedger(tmp_path / "results")
+    assert ledger.read() == []
+    assert ledger.add(trial(1)) and not ledger.add(trial(1)) and ledger.add(trial(2))
+    assert ledger.declare("WIN", 10, "by hand in a notebook")
+    assert not ledger.declare("WIN", 10, "by hand in a notebook")
+    assert trial_count(ledger.read("WIN")) == 12
+    assert ledger.read("WDO") == [] and ledger.read()[0] == trial(1)
+    assert period_matrix(ledger.read()[:2]).tolist() == [[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]
+
+
+def test_ledger_when_the_last_line_is_cut_then_the_rest_counts(tmp_path: Path) -> None:
+    ledger = TrialLedger(tmp_path)
+    ledger.add(trial(1))
+    with ledger.path.open("ab") as file:
+        file.write(b'{"version": 1, "sym')
+    assert ledger.read() == [trial(1)]
+    assert ledger.add(trial(2)) and ledger.read() == [trial(1), trial(2)]
+
+
+def test_ledger_when_version_is_unknown_or_no_note_then_refused(tmp_path: Path) -> None:
+    ledger = TrialLedger(tmp_path)
+    with pytest.raises(ConfigError, match="note"):
+        ledger.declare("WIN", 3, " ")
+    ledger.path.write_text('{"version": 9}\n')
+    with pytest.raises(StoreError, match="version 9"):
+        ledger.read()
+
+
+def test_gate_when_all_is_met_then_tradable_and_live_asks_for_paper() -> None:
+    verdict = judge("aa", GOOD)
+    assert verdict.tradable
+    assert live_refusals(verdict, "aa", 10) == []
+    assert live_refusals(verdict, "aa", 9) == ["paper sessions: 9, must be at least 10"]
+    assert "another bundle" in live_refusals(verdict, "bb", 10)[0]
+    assert "no verdict" in live_refusals(None, "aa", 10)[0]
+    with pytest.raises(VerificationError, match="no verdict"):
+        require_tradable(None, "aa", 10)
+    assert len(require_tradable(None, "aa", 10, override=True)) == 1
+
+
+@pytest.mark.parametrize(("change", "text"), [
+    ({"pbo": 0.21}, "PBO: 0.21"), ({"pbo": float("nan")}, "PBO: unknown"),
+    ({"dsr": 0.94}, "DSR: 0.94"), ({"net_lower_bound": 0.0}, "lower bound"),
+    ({"net_lower_bound": float("nan")}, "unknown"), ({"sessions": 59}, "sessions: 59")])
+def test_gate_when_one_limit_is_missed_then_that_reason_alone(change: dict[str, float],
+                                                              text: str) -> None:
+    found = judge("aa", replace(GOOD, **change))  # type: ignore[arg-type]
+    assert not found.tradable and len(found.reasons) == 1 and text in found.reasons[0]
+
+
+def test_live_when_verdict_was_given_under_lower_limits_then_refused() -> None:
+    lax = judge("aa", replace(GOOD, sessions=5), GateConfig(min_sessions=5))
+    assert lax.tradable
+    assert live_refusals(lax, "aa", 10) == ["sessions: 5, must be at least 60"]
+
+
+def test_verdict_when_saved_and_changed_then_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gate.json"
+    verdict = judge("aa", replace(GOOD, sessions=59))
+    verdict.save(path)
+    assert GateVerdict.load(path) == verdict
+    values = json.loads(path.read_text())
+    values["verdict"]["tradable"] = True
+    path.write_text(json.dumps(values))
+    with pytest.raises(StoreError, match="changed"):
+        GateVerdict.load(path)
+    path.write_text("[]")
+    with pytest.raises(StoreError, match="no gate verdict"):
+        GateVerdict.load(path)
+    judge("aa", replace(GOOD, pbo=float("nan"))).save(path)
+    assert np.isnan(GateVerdict.load(path).evidence.pbo)
+
+
+def test_judgement_when_more_is_tried_then_deflated_more() -> None:
+    rng = np.random.default_rng(2)
+    days = tuple(str(np.datetime64("2026-01-05") + i) for i in range(60))
+
+    def made(number: int, mean: float) -> Trial:
+        daily = tuple((rng.standard_normal(60) + mean).tolist())
+        return Trial("WIN", "tune", {"number": number}, days, daily, tuple(range(60)), daily)
+
+    own, others = made(0, 0.5), [made(i, 0.0) for i in range(1, 6)]
+    samples = noise_samples(1, rows=120, days=60)
+    alone, beside = judge_trials(own, [], samples), judge_trials(own, others, samples)
+    many = judge_trials(own, [*others, Trial("WIN", "manual", {"m": 1}, count=500)], samples)
+    assert np.isnan(alone.evidence.pbo) and alone.evidence.trials == 1
+    assert beside.evidence.pbo < 0.1 and beside.evidence.trials == 6 == beside.compared
+    assert alone.evidence.dsr > beside.evidence.dsr > many.evidence.dsr
+    assert 0.0 < alone.evidence.net_lower_bound < alone.evidence.net == sum(own.daily)
