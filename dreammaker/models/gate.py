@@ -124,8 +124,8 @@ class GateVerdict:
         if values.pop("version", None) != VERDICT_VERSION:
             raise StoreError(f"{path}: is of another version; run validate --gate again")
         try:
-            found = {key: float("nan") if value is None else value
-                     for key, value in values["evidence"].items()}
+            found: dict[str, Any] = {key: float("nan") if value is None else value
+                                     for key, value in values["evidence"].items()}
             return cls(values["bundle_hash"], bool(values["tradable"]), tuple(values["reasons"]),
                        Evidence(**found), GateConfig(**values["limits"]))
         except (KeyError, TypeError, ValueError):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.models.gate import Evidence
-from dreammaker.research.crossval import Evaluation
+from dreammaker.research.crossval import JUDGED_PATH, Evaluation
 from dreammaker.research.samples import Samples
 from dreammaker.research.trials import Trial, period_matrix, trial_count
 from dreammaker.validation import (
@@ -40,7 +40,7 @@ class Judgement:
     overfitting : BacktestOverfitting, optional
         None where fewer than two trials share the days.
     sharpe : float
-        Of the median path's daily net profit, per day; NaN below two varying sessions.
+        Of the judged path's daily net profit, per day; NaN below two varying sessions.
     compared : int
         Trials over the same days: the columns of PBO.
     independent : float
@@ -58,7 +58,7 @@ class Judgement:
 def trial_of(symbol: str, kind: str, identity: dict[str, Any], evaluation: Evaluation,
              note: str = "") -> Trial:
     """An evaluation's median path as an entry of the ledger."""
-    at = evaluation.median_path
+    at = JUDGED_PATH
     return Trial(symbol, kind, identity, tuple(str(day) for day in evaluation.days),
                  tuple(evaluation.daily[at].tolist()), tuple(evaluation.period_ns.tolist()),
                  tuple(evaluation.period[at].tolist()), evaluation.figures(), note=note)
