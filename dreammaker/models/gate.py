@@ -4,12 +4,10 @@ Only ``validate --gate`` gives a verdict. It names the bundle by its content has
 not outlive a change of the model.
 """
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import field as plain_field
 from math import isfinite
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -87,49 +85,29 @@ class GateVerdict:
     evidence: Evidence
     limits: GateConfig = plain_field(default_factory=GateConfig)
 
-    def save(self, path: Path) -> None:
-        """Write the verdict with a checksum of its own.
-
-        Raises
-        ------
-        StoreError
-            If the disk refuses.
-        """
-        values = json.loads(json.dumps(_plain(asdict(self)), sort_keys=True))
-        text = json.dumps({**values, "version": VERDICT_VERSION}, sort_keys=True)
-        try:
-            path.write_text(json.dumps({"verdict": json.loads(text), "sha256": _digest(text)},
-                                       indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
+    def to_dict(self) -> dict[str, Any]:
+        """Fit for JSON, as it is stored beside a bundle; what is unknown is None."""
+        found: dict[str, Any] = _plain({"version": VERDICT_VERSION, **asdict(self)})
+        return found
 
     @classmethod
-    def load(cls, path: Path) -> "GateVerdict":
-        """Read a verdict.
+    def from_dict(cls, values: Mapping[str, Any]) -> "GateVerdict":
+        """Back from `to_dict`.
 
         Raises
         ------
         StoreError
-            If it is missing, damaged, changed, or of another version.
+            If it is no verdict, or of another version.
         """
-        try:
-            outer = json.loads(path.read_text(encoding="utf-8"))
-            values, digest = outer["verdict"], outer["sha256"]
-        except FileNotFoundError:
-            raise StoreError(f"{path}: no such file") from None
-        except (OSError, ValueError, KeyError, TypeError):
-            raise StoreError(f"{path}: is no gate verdict") from None
-        if _digest(json.dumps(values, sort_keys=True)) != digest:
-            raise StoreError(f"{path}: was changed after the gate wrote it")
-        if values.pop("version", None) != VERDICT_VERSION:
-            raise StoreError(f"{path}: is of another version; run validate --gate again")
+        if values.get("version") != VERDICT_VERSION:
+            raise StoreError("the gate's verdict is of another version; run validate --gate again")
         try:
             found: dict[str, Any] = {key: float("nan") if value is None else value
                                      for key, value in values["evidence"].items()}
             return cls(values["bundle_hash"], bool(values["tradable"]), tuple(values["reasons"]),
                        Evidence(**found), GateConfig(**values["limits"]))
-        except (KeyError, TypeError, ValueError):
-            raise StoreError(f"{path}: is no gate verdict") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise StoreError("the gate's verdict is damaged") from None
 
 
 def judge(bundle_hash: str, evidence: Evidence, limits: GateConfig | None = None) -> GateVerdict:
@@ -219,7 +197,3 @@ def _plain(values: Any) -> Any:
     if isinstance(values, list | tuple):
         return [_plain(value) for value in values]
     return None if isinstance(values, float) and not isfinite(values) else values
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

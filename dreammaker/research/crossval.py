@@ -151,7 +151,7 @@ def assembled(samples: Samples, spec: ModelSpec, rise: Floats, side: NDArray[np.
               right: Floats, auc: Floats) -> Evaluation:
     """Bets and money of paths' decisions; see `Evaluation` for the parameters."""
     number, period_ns = periods(samples)
-    bets = tuple(take_bets(samples, way, sure >= spec.threshold)
+    bets = tuple(take_bets(samples, way, (sure >= spec.threshold) & (way != 0))
                  for way, sure in zip(side, right, strict=True))
     days = np.unique(samples.day)
     return Evaluation(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import InputError
+from dreammaker.models.calibration import Calibration
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.samples import LONG, SHORT, Samples
 from dreammaker.validation import PurgedKFold
@@ -49,18 +50,6 @@ class Averaged:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Platt's: probability = 1 / (1 + exp(-(slope logit + intercept)))."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __call__(self, probability: Floats) -> Floats:
-        """Calibrated probabilities."""
-        return 1.0 / (1.0 + np.exp(-(self.slope * _logit(probability) + self.intercept)))
-
-
-@dataclass(frozen=True, slots=True)
 class Decider:
     """A fitted pair of models.
 
@@ -69,8 +58,8 @@ class Decider:
     primary : Averaged
         Probability that the price rises.
     meta : Averaged, optional
-        Probability that the primary's bet pays, from the features, the primary's probability and
-        its side as last two columns.
+        Probability that the primary's bet pays; sees the features, the primary's score P(up) -
+        P(down), and its side (``models.bundle.META_INPUTS``).
     calibration : Calibration
         Of the meta-model's probability.
     """
@@ -80,7 +69,9 @@ class Decider:
     calibration: Calibration
 
     def decide(self, X: Floats) -> tuple[Floats, NDArray[np.int8], Floats]:
-        """Probability of a rise, side (-1 or +1), and probability that the side's bet is right.
+        """Probability of a rise, side, and probability that the side's bet is right.
+
+        The side is 0, and the last probability too, where rise and fall are equally likely.
 
         Parameters
         ----------
@@ -88,9 +79,10 @@ class Decider:
         """
         rise = self.primary.probability(X)
         side = _side(rise)
-        if self.meta is None:
-            return rise, side, np.maximum(rise, 1.0 - rise)
-        return rise, side, self.calibration(self.meta.probability(meta_features(X, rise)))
+        right = np.maximum(rise, 1.0 - rise)
+        if self.meta is not None:
+            right = calibrated(self.calibration, self.meta.probability(meta_features(X, rise)))
+        return rise, side, np.where(side == 0, 0.0, right)
 
 
 def fit_decider(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01) -> Decider:
@@ -152,12 +144,13 @@ def bet_paid(samples: Samples, side: NDArray[np.int8]) -> NDArray[np.bool_]:
 
 
 def meta_features(X: Floats, rise: Floats) -> Floats:
-    """The meta-model's columns: the features, the primary's probability, and its side."""
-    return np.column_stack([X, rise, np.where(np.isnan(rise), np.nan, _side(rise))])
+    """The meta-model's columns: the features, the primary's score, and its side."""
+    score = 2.0 * rise - 1.0
+    return np.column_stack([X, score, np.sign(score)])
 
 
 def calibrate(probability: Floats, outcome: NDArray[np.bool_], weights: Floats) -> Calibration:
-    """Platt's slope and intercept by Newton's method, towards the identity where data are few.
+    """Platt's curve over the probability by Newton's method, near the identity where data are few.
 
     Parameters
     ----------
@@ -165,24 +158,38 @@ def calibrate(probability: Floats, outcome: NDArray[np.bool_], weights: Floats) 
         Out of fold.
     outcome : bool array, shape (n,)
     weights : float64 array, shape (n,)
+
+    Examples
+    --------
+    >>> calibrate(np.array([0.4, 0.6]), np.array([False, True]), np.ones(2)).kind
+    'none'
     """
     if outcome.size < _LEAST_ROWS or outcome.all() or not outcome.any():
         return Calibration()
-    columns = np.column_stack([_logit(probability), np.ones(len(probability))])
+    columns = np.column_stack([probability - 0.5, np.ones(len(probability))])
     scale = weights / weights.mean()
-    # A prior worth a few rows holds the slope near 1: separable data would send it to infinity.
-    prior, strength = np.array([1.0, 0.0]), np.array([4.0, 1e-6])
+    # Around 1/2 the identity has slope 4. A prior of a few rows holds the slope there: separable
+    # data would send it to infinity.
+    prior, strength = np.array([4.0, 0.0]), np.array([0.05, 1e-6])
     at = prior.copy()
-    for _ in range(50):
+    for _ in range(100):
         fitted = 1.0 / (1.0 + np.exp(-columns @ at))
         slope = columns.T @ (scale * (fitted - outcome)) + strength * (at - prior)
         bend = (columns * (scale * fitted * (1.0 - fitted))[:, None]).T @ columns
-        step = np.linalg.solve(bend + np.diag(strength), slope)
-        at = at - np.clip(step, -1.0, 1.0)
+        step = np.clip(np.linalg.solve(bend + np.diag(strength), slope), -4.0, 4.0)
+        at = at - step
         if np.abs(step).max() < 1e-10:
             break
     # A slope below 0 would say the opposite of what the model says: then it knows nothing.
-    return Calibration(max(float(at[0]), 0.0), float(at[1]))
+    steep = max(float(at[0]), 0.0)
+    return Calibration("platt", slope=steep, intercept=float(at[1]) - 0.5 * steep)
+
+
+def calibrated(calibration: Calibration, probability: Floats) -> Floats:
+    """`Calibration.apply` over many."""
+    if calibration.kind == "none":
+        return probability
+    return np.array([calibration.apply(value) for value in probability.tolist()])
 
 
 def _inner(samples: Samples, embargo_share: float) -> Any:
@@ -203,9 +210,4 @@ def _fit(spec: ModelSpec, X: Floats, target: NDArray[np.bool_], weights: Floats,
 
 
 def _side(rise: Floats) -> NDArray[np.int8]:
-    return np.where(rise > 0.5, 1, -1).astype(np.int8)
-
-
-def _logit(probability: Floats) -> Floats:
-    inside = np.clip(probability, 1e-6, 1.0 - 1e-6)
-    return np.asarray(np.log(inside / (1.0 - inside)))
+    return np.sign(2.0 * rise - 1.0).astype(np.int8)
