@@ -90,8 +90,9 @@ class ModelSpec:
         return {"lightgbm": self._boosted(half, seed), "forest": self._forest(half, seed)}
 
     def for_meta(self) -> "ModelSpec":
-        """The meta-model's own spec: smaller, since it learns from fewer, noisier labels."""
-        return replace(self, trees=max(1, self.trees // 2), leaves=min(self.leaves, 7))
+        """The meta-model's own spec: one model, smaller, since it learns from noisier labels."""
+        return replace(self, kind="forest" if self.kind == "forest" else "lightgbm",
+                       trees=max(1, self.trees // 2), leaves=min(self.leaves, 7))
 
     def to_dict(self) -> dict[str, Any]:
         """Every value, fit for JSON."""

@@ -1,0 +1,156 @@
+"""From labelled rows to a bundle: judged out of sample first, then fitted on all rows."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreammaker.domain.errors import ConfigError, InputError
+from dreammaker.models.bundle import InputStatistics, LiveRules, Member, Meta, ModelBundle
+from dreammaker.models.bundle_view import BundleView
+from dreammaker.models.combination import Combination
+from dreammaker.research.crossval import CrossValidation, Evaluation, cross_validate
+from dreammaker.research.decider import Averaged, Constant, Decider, fit_decider
+from dreammaker.research.estimators import ModelSpec
+from dreammaker.research.evaluate import BASIS, trial_of
+from dreammaker.research.samples import Samples
+from dreammaker.research.sampling import Sampler
+from dreammaker.research.trials import Trial
+
+if TYPE_CHECKING:
+    from dreammaker.research.dataset import Dataset
+
+_LIBRARIES = ("lightgbm", "scikit-learn", "numpy", "scipy")
+_LEAST_ENTRY = 1e-9
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trained:
+    """A bundle and how it came out of sample.
+
+    Attributes
+    ----------
+    bundle : ModelBundle
+        Not on disk yet.
+    evaluation : Evaluation
+    trial : Trial
+        For the ledger.
+    """
+
+    bundle: ModelBundle
+    evaluation: Evaluation
+    trial: Trial
+
+
+def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidation | None = None, *,
+          name: str = "", jobs: int = 1, kind: str = "train") -> Trained:
+    """Cross-validate a configuration, fit it on all rows, and make a bundle.
+
+    Parameters
+    ----------
+    data : Dataset
+    samples : Samples
+        Of the data set (``samples_of``).
+    spec : ModelSpec
+    cv : CrossValidation, optional
+    name : str
+        Of the bundle; by symbol and kind of model where empty.
+    jobs : int
+        Splits at once; the result does not depend on it.
+    kind : str
+        Of the ledger's entry.
+
+    Returns
+    -------
+    Trained
+        The same bytes for the same rows, spec and library versions.
+
+    Raises
+    ------
+    ConfigError
+        If the sampler is none that the loop can decide by.
+    InputError
+        If there are too few rows, or all of them rose, or fell.
+    """
+    cv = cv or CrossValidation()
+    clock = loop_clock(data.sampler)
+    evaluation = cross_validate(samples, spec, cv, jobs=jobs)
+    decider = fit_decider(samples, spec, cv.embargo_share)
+    identity = identity_of(data, samples, spec, cv)
+    bundle = ModelBundle(
+        name or f"{data.symbol}_{spec.kind}", (-1, 1), _members(decider.primary),
+        Combination("soft", (1.0,) * len(decider.primary.members)),
+        BundleView(data.feature_names, data.tick_size), InputStatistics.of(samples.X),
+        data.features, data.rule.to_dict(), clock, _training(data, samples, identity),
+        _meta(decider, spec), live_rules(spec, data.rule.horizon_s),
+        {"basis": BASIS, "embargo_share": samples.embargo(cv.embargo_share),
+         **evaluation.figures()},
+        {library: version(library) for library in _LIBRARIES})
+    return Trained(bundle, evaluation, trial_of(data.symbol, kind, identity, evaluation))
+
+
+def identity_of(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidation
+                ) -> dict[str, Any]:
+    """All that an evaluation follows from, fit for JSON: what is the same is no new trial."""
+    return {"data": data.content_hash, "rule": data.rule.to_dict(),
+            "sampler": data.sampler.to_dict(), "spec": spec.to_dict(), "cv": asdict(cv),
+            "cost_points": samples.cost_points}
+
+
+def loop_clock(sampler: Sampler) -> dict[str, Any]:
+    """When the loop decides, as a bundle stores it (``bundle.sampler_of``).
+
+    Raises
+    ------
+    ConfigError
+        If the loop has no such clock.
+
+    Examples
+    --------
+    >>> loop_clock(Sampler.parse("volume:500"))
+    {'clock': 'volume', 'bar_size': 500.0}
+    """
+    if sampler.kind == "time":
+        return {"clock": "time", "interval_s": float(sampler.seconds)}
+    if sampler.kind != "bars" or sampler.rule is None:
+        raise ConfigError(f"a bundle cannot be trained on a {sampler.kind} sampler, which the loop "
+                          "does not decide by; allowed: time and bars")
+    rule = sampler.rule
+    if rule.threshold is not None and rule.form == "total":
+        return {"clock": str(rule.weight), "bar_size": float(rule.threshold)}
+    form = {"imbalance": "imbalance", "runs": "run"}[rule.form]
+    return {"clock": f"{rule.weight}_{form}", "bar_size": float(rule.expected_length)}
+
+
+def live_rules(spec: ModelSpec, horizon_s: float) -> LiveRules:
+    """Thresholds for the loop: enter as in validation, hold for the horizon, leave when it turns.
+
+    The loop has no barriers: it holds a position at least over the label's horizon, and closes it
+    when the score no longer speaks for it. Its stops are the risk configuration's.
+    """
+    entry = _LEAST_ENTRY if spec.meta else max(2.0 * spec.threshold - 1.0, _LEAST_ENTRY)
+    return LiveRules(entry=entry, exit=0.0, min_hold_s=horizon_s)
+
+
+def _members(primary: Averaged) -> tuple[Member, ...]:
+    if any(isinstance(model, Constant) for model in primary.members.values()):
+        raise InputError("all labels have one direction, so that there is nothing to learn")
+    return tuple(Member.of(name, model) for name, model in primary.members.items())
+
+
+def _meta(decider: Decider, spec: ModelSpec) -> Meta | None:
+    if decider.meta is None:
+        return None
+    model = next(iter(decider.meta.members.values()))
+    if isinstance(model, Constant):
+        outcome = "pays" if model.probability > 0.5 else "loses"
+        raise InputError(f"every bet of the primary model {outcome}, so that a meta-model has "
+                         "nothing to learn; train without one")
+    return Meta(Member.of("meta", model), decider.calibration, spec.threshold)
+
+
+def _training(data: "Dataset", samples: Samples, identity: dict[str, Any]) -> dict[str, Any]:
+    return {"symbol": data.symbol, "days": [str(day) for day in np.unique(samples.day)],
+            "rows": len(samples), "log_hashes": data.log_hashes, "seed": identity["spec"]["seed"],
+            **identity}
