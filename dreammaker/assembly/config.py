@@ -18,6 +18,7 @@ from dreammaker.exchange import ExchangeConfig
 from dreammaker.execution import ExecutionConfig
 from dreammaker.features.config import FeatureConfig
 from dreammaker.models import ModelConfig
+from dreammaker.models.gate import GateConfig
 from dreammaker.risk import RiskConfig
 from dreammaker.simulation import SimulationConfig
 
@@ -190,6 +191,7 @@ class SystemConfig:
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     backtest: BacktestConfig = field(default_factory=BacktestConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
 
     def __post_init__(self) -> None:
