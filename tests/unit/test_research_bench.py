@@ -21,7 +21,6 @@ from dreammaker.research.bets import by_day, periods, summed, take_bets
 from dreammaker.research.crossval import (
     CrossValidation,
     area_under_curve,
-    calibration_curve,
     cross_validate,
 )
 from dreammaker.research.decider import calibrate, fit_decider, meta_features
@@ -120,18 +119,6 @@ def test_calibration_when_overconfident_then_slope_below_one() -> None:
     assert calibrate(true[:5], true[:5] > 0.5, np.ones(5)) == Calibration()
     against = calibrate(true, rng.random(20_000) > true, np.ones(20_000))
     assert against.slope == 0.0
-
-
-def test_cross_validation_when_two_jobs_then_same_bits() -> None:
-    samples = noise_samples(5, rows=240, days=4)
-    spec = ModelSpec(trees=4, meta=False, least_leaf=10)
-    one, two = (cross_validate(samples, spec, CrossValidation(4, 2), jobs=jobs)
-                for jobs in (1, 2))
-    assert np.array_equal(one.rise, two.rise) and np.array_equal(one.daily, two.daily)
-    assert one.rise.shape == (3, 240) and one.daily.shape == (3, 4)
-    curve = calibration_curve(one, samples, 5)
-    assert len(curve) == 5 and sum(part["rows"] for part in curve) == 720
-    assert one.daily[0].sum() == one.net_points
 
 
 def test_cross_validation_when_embargo_leaves_nothing_then_refused() -> None:
