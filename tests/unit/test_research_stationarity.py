@@ -1,5 +1,7 @@
 """Unit-root tests and the least differencing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -75,7 +77,7 @@ def test_differencing_when_a_walk_then_between_none_and_one_and_memory_is_kept()
     assert by_order[found.d].test.rejects() and not by_order[found.d - 0.05 if found.d > 0.05
                                                              else 0.0].test.rejects()
     correlations = [item.correlation for item in found.tried]
-    assert all(a >= b - 0.02 for a, b in zip(correlations, correlations[1:], strict=False))
+    assert all(a >= b - 0.02 for a, b in pairwise(correlations))
     # Another level of the price changes nothing.
     assert least_differencing(walk + 1e4).d == found.d
 
