@@ -83,7 +83,8 @@ def information_coefficient(
     -----
     With ranks u and v (standardised) the influence of a row is ``u v - rho (u^2 + v^2) / 2``. Lags
     of the Bartlett window: ``ceil(4 (n/100)^(2/9)) + 2 overlap``, so that moves which share time
-    are covered with half their weight at least.
+    are covered with half their weight at least. On short samples of persistent columns the
+    intervals are somewhat too short: 92 % instead of 95 % on 2 000 rows of persistence 0.9.
 
     Examples
     --------
