@@ -13,12 +13,11 @@ COMMANDS = ("demo", "run", "import_data", "inspect", "features", "hawkes", "labe
 
 _INTERRUPTED = "interrupted; what was finished is kept"
 
-app = typer.Typer(name="dreammaker", no_args_is_help=True, add_completion=False,
-                  pretty_exceptions_enable=False)
-
 
 def build() -> typer.Typer:
-    """The program with all its commands registered."""
+    """The program with all its commands registered, a new one each time."""
+    app = typer.Typer(name="dreammaker", no_args_is_help=True, add_completion=False,
+                      pretty_exceptions_enable=False)
     for name in COMMANDS:
         import_module(f"dreammaker.app.commands.{name}").register(app)
     return app
