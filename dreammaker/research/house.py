@@ -15,7 +15,7 @@ from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.features.bar_rules import BarRule
 from dreammaker.features.bars import BarStream, to_frame
 from dreammaker.features.config import FeatureConfig
-from dreammaker.models.labels import PricePath
+from dreammaker.models.labels import Barrier, PricePath
 from dreammaker.models.view import MODEL_FEATURES
 from dreammaker.research.dataset import label_day
 from dreammaker.research.label_rule import LabelRule
@@ -44,6 +44,7 @@ class Stage:
     name: str
     pipeline: Pipeline
     clock: Clock
+    timers: bool = False
 
 
 def stages(sampler: Sampler, rule: LabelRule, config: FeatureConfig) -> list[Stage]:
@@ -60,11 +61,16 @@ def stages(sampler: Sampler, rule: LabelRule, config: FeatureConfig) -> list[Sta
     def decisions(log: EventLog) -> "pd.DataFrame":
         return _rows_frame(day_rows(log, sampler, config))
 
-    def labels(log: EventLog) -> "pd.DataFrame":
-        rows = day_rows(log, sampler, config)
-        if not len(rows):
-            return _labels_frame(None)
-        return _labels_frame(rule.labels(PricePath.of_log(log, config), rows.decided_ns))
+    def labels(touched: bool) -> Pipeline:
+        def found(log: EventLog) -> "pd.DataFrame":
+            rows = day_rows(log, sampler, config)
+            if not len(rows):
+                return _labels_frame(None)
+            every = rule.labels(PricePath.of_log(log, config), rows.decided_ns)
+            by_time = np.isin(every.barrier, (Barrier.HORIZON, Barrier.SESSION))
+            return _labels_frame(every.take(by_time != touched))
+
+        return found
 
     found = [Stage("features", features, "exchange")]
     for rule_name, bar_rule in (("time bars, 10 s", BarRule.time(10.0)),
@@ -72,7 +78,8 @@ def stages(sampler: Sampler, rule: LabelRule, config: FeatureConfig) -> list[Sta
                                 ("imbalance bars, 100", BarRule.imbalance(expected_length=100.0))):
         found.append(Stage(rule_name, _bars(bar_rule), "local"))
     return [*found, Stage("decision rows", decisions, "known"),
-            Stage("labels", labels, "exchange")]
+            Stage("labels by touch", labels(True), "exchange"),
+            Stage("labels by time", labels(False), "exchange", timers=True)]
 
 
 def check_house(log: EventLog, *, rng: np.random.Generator, sampler: Sampler | None = None,
@@ -106,7 +113,7 @@ def check_house(log: EventLog, *, rng: np.random.Generator, sampler: Sampler | N
                 f"it gives no row on {log.day}, so nothing was compared",)))
             continue
         reports.append(detect(stage.pipeline, log, rng=rng, cuts=cuts, clock=stage.clock,
-                              name=stage.name, tolerance=0.0))
+                              name=stage.name, tolerance=0.0, timers=stage.timers))
     if progress is not None:
         progress("splits")
     from dreammaker.validation import CombinatorialPurgedCV, PurgedKFold, WalkForward

@@ -139,6 +139,7 @@ class _Table:
 
 def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts: int = 8,
            clock: Clock = "exchange", name: str = "pipeline", tolerance: float = 1e-9,
+           timers: bool = False,
            progress: Callable[[int, int], None] | None = None) -> LookaheadReport:
     """Cut and change a log's future and see whether a pipeline's past moves.
 
@@ -160,6 +161,10 @@ def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts:
     tolerance : float
         Difference of two numbers that counts as none, as a share of the column's largest
         deviation from its mean: rounding in pandas' own sums. 0 compares bits.
+    timers : bool
+        Rows may come from the clock alone (a regular grid, a label that runs out): a row that is
+        stamped between two records may then be missing until the next one has come. Without it,
+        such a row is a leak if it is not there before.
     progress : callable, optional
         Called with the comparisons made and their number in all.
 
@@ -203,12 +208,11 @@ def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts:
     if not len(whole.time):
         raise InputError(f"{name} returned no row for {log.instrument.symbol} on {log.day}")
     key = record_times(log, clock)
-    places = _places(key, whole.time, cuts, rng)
+    places = _places(key, whole.time, cuts, timers, rng)
     found: dict[str, _Found] = {}
     notes: list[str] = []
     done = 0
-    for place in places:
-        until = int(key[place - 1])
+    for place, until in places:
         past = whole.until(until)
         for how, other in (("truncation", _cut), ("perturbation", _changed)):
             try:
@@ -246,21 +250,26 @@ def instant(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
-def _places(key: Ints, rows: Ints, cuts: int, rng: np.random.Generator) -> list[int]:
-    """Numbers of records to keep: only where the clock moves on, so that "until" is exact."""
+def _places(key: Ints, rows: Ints, cuts: int, timers: bool,
+            rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Numbers of records to keep, and up to when: only where the clock moves on."""
     moves = np.flatnonzero(np.diff(key) > 0) + 1
     if not moves.size:
         raise ConfigError("the log is too short to be cut: all its records share one time")
-    stamped = np.searchsorted(key, np.unique(rows), "right")
-    stamped = np.unique(stamped[(stamped > 0) & (stamped < len(key))])
-    inside = stamped[stamped > stamped[0]] if stamped.size > 1 else stamped
-    from_rows = min((cuts + 1) // 2, inside.size)
-    chosen = set(rng.choice(inside, from_rows, replace=False).tolist()) if from_rows else set()
+    stamps = np.unique(rows)
+    kept = np.searchsorted(key, stamps, "right")
+    stamps = stamps[(kept > 0) & (kept < len(key))]
+    # At the first row there is next to nothing to compare.
+    stamps = rng.choice(stamps[1:], min((cuts + 1) // 2, len(stamps[1:])), replace=False)
+    kept = np.searchsorted(key, stamps, "right")
+    until = key[kept - 1] if timers else stamps
+    chosen = dict(zip(kept.tolist(), until.tolist(), strict=True))
     # Before the first row there is nothing to compare.
     later = moves[key[moves - 1] >= rows[0]]
-    pool = np.setdiff1d(later if later.size else moves, np.array(sorted(chosen), np.int64))
-    chosen |= set(rng.choice(pool, min(cuts - len(chosen), pool.size), replace=False).tolist())
-    return sorted(int(place) for place in chosen)
+    pool = np.setdiff1d(later if later.size else moves, kept)
+    more = rng.choice(pool, min(cuts - len(chosen), pool.size), replace=False)
+    chosen.update(zip(more.tolist(), key[more - 1].tolist(), strict=True))
+    return sorted(chosen.items())
 
 
 def _cut(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:

@@ -5,10 +5,17 @@ import pandas as pd
 import pytest
 
 from dreammaker.domain.errors import ConfigError, InputError
-from dreammaker.features import compute_features
+from dreammaker.features import FeatureConfig, compute_features
 from dreammaker.features.bars import tick_bars, time_bars
 from dreammaker.models.labels import triple_barrier
-from dreammaker.research.house import check_house, check_splits, load_pipeline, shortened
+from dreammaker.research import LabelRule, Sampler
+from dreammaker.research.house import (
+    check_house,
+    check_splits,
+    load_pipeline,
+    shortened,
+    stages,
+)
 from dreammaker.research.lookahead import LookaheadReport, detect
 from dreammaker.validation import PurgedKFold
 from tests.unit.research_logs import random_log, simulated_log
@@ -134,9 +141,35 @@ def test_house_when_checked_then_every_stage_passes_to_the_bit() -> None:
                 random_log("quotes", 6_000, odd=True)):
         reports = check_house(log, rng=np.random.default_rng(1), cuts=3)
         names = [report.name for report in reports]
-        assert len(names) == 9 and names[0] == "features" and names[6] == "PurgedKFold"
+        assert len(names) == 10 and names[0] == "features" and names[7] == "PurgedKFold"
         assert [r.describe() for r in reports if not r.passed] == []
-        assert all(report.comparisons > 0 for report in reports)
+        assert all(report.comparisons > 0 or "no row" in report.notes[0] for report in reports)
+    assert all(report.comparisons > 0 for report in check_house(
+        simulated_log(), rng=np.random.default_rng(2), cuts=1))
+
+
+@pytest.mark.parametrize(("stage", "early_ns", "leaks"), [
+    ("labels by touch", 1, {"ret", "label", "barrier", "start", "event", "side", "target"}),
+    ("labels by time", 2_000_000_000, {"ret", "label", "event"}),
+    ("decision rows", 2_000_000_000, {"ofi_5", "event_index", "mid_price"}),
+    ("tick bars, 100", 1, {"close", "volume", "event_index"}),
+    ("features", 1_000_000, {"mid_price", "rsi_14", "hawkes_buy_intensity"})])
+def test_house_when_a_stage_is_stamped_too_early_then_found(
+        stage: str, early_ns: int, leaks: set[str]) -> None:
+    log = simulated_log()
+    found = {item.name: item for item in stages(Sampler(), LabelRule(horizon_s=20.0),
+                                                FeatureConfig())}[stage]
+
+    def early(log):
+        frame = found.pipeline(log)
+        return frame.set_index(frame.index - pd.Timedelta(early_ns, "ns"))
+
+    def honest(pipeline):
+        return detect(pipeline, log, rng=np.random.default_rng(2), cuts=6, clock=found.clock,
+                      name=stage, tolerance=0.0, timers=found.timers)
+
+    assert leaks <= {leak.column for leak in honest(early).leaks}
+    assert honest(found.pipeline).passed
 
 
 def test_splits_when_not_purged_then_each_is_named() -> None:
@@ -151,6 +184,19 @@ def test_splits_when_not_purged_then_each_is_named() -> None:
     assert report.leaks[0].first_ns == 200 and "3 rows" in report.leaks[0].other
     purged = PurgedKFold(3, label_start_times=starts, label_end_times=ends)
     assert check_splits(purged, X, starts, ends).passed
+
+
+def test_grid_when_rows_come_from_the_clock_then_timers_say_so() -> None:
+    def grid(log):
+        frame = base(log)[["mid_price"]]
+        frame = frame[~frame.index.duplicated(keep="last")]
+        last = pd.Timestamp(int(log.events["exch_ns"].max()), tz="UTC").floor("1s")
+        first = frame.index[0].ceil("1s")
+        return frame.reindex(pd.date_range(first, last, freq="1s"), method="ffill")
+
+    strict = check(grid, cuts=20)
+    assert not strict.passed and {leak.other for leak in strict.leaks} == {"no row"}
+    assert check(grid, cuts=20, timers=True).passed
 
 
 def test_report_when_written_then_fit_for_json() -> None:

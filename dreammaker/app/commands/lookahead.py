@@ -47,6 +47,9 @@ def lookahead(
         tolerance: Annotated[float, typer.Option(
             help="Difference that counts as none, as a share of a column's range; with --module."
         )] = 1e-9,
+        timers: Annotated[bool, typer.Option(
+            help="Rows of your frame may come from the clock alone, as on a regular grid.")]
+        = False,
         sample: Sample = "time:1",
         horizon: Horizon = 60.0,
         root: Root = None,
@@ -78,7 +81,7 @@ def lookahead(
         log = shortened(log, records)
     if pipeline is not None:
         reports = [detect(pipeline, log, rng=rng, cuts=cuts, clock=known[clock],
-                          name=module.rpartition(":")[2], tolerance=tolerance)]
+                          name=module.rpartition(":")[2], tolerance=tolerance, timers=timers)]
     else:
         reports = check_house(log, rng=rng, sampler=Sampler.parse(sample),
                               rule=LabelRule(horizon_s=horizon), config=chosen.features,
