@@ -1,0 +1,126 @@
+"""From an archive to a gate verdict by commands, with right and wrong input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dreammaker.app.cli import build
+from dreammaker.domain.errors import DreamMakerError, StoreError, VerificationError
+from dreammaker.models.bundle import ModelBundle
+from dreammaker.store.eventlog import EventStore
+from tests.unit.research_logs import quote_log
+
+DAYS = 3
+QUICK = ["--horizon", "20", "--least-points", "10", "--trees", "4", "--least-leaf", "20",
+         "--groups", "3", "--test-groups", "2", "--target", "10", "--json"]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of quotes: prices that lean back to a level, so that there is something to see."""
+    folder = tmp_path_factory.mktemp("archive")
+    rng = np.random.default_rng(4)
+    for day in range(DAYS):
+        mids, at = [], 0.0
+        for step in rng.normal(0.0, 6.0, 1500):
+            at = 0.9 * at + step
+            mids.append(52_001 + 2 * round(at))
+        EventStore(folder / "data").save(quote_log(mids, 4.0, 1_700_060_400 + day * 86_400))
+    return folder
+
+
+def call(*words: Any) -> dict[str, Any]:
+    """A command's JSON."""
+    done = CliRunner().invoke(build(), list(map(str, words)))
+    if done.exception is not None:
+        raise done.exception
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def places(archive: Path) -> list[str]:
+    return ["--root", str(archive / "data"), "--results", str(archive / "results")]
+
+
+@pytest.fixture(scope="module")
+def trained(archive: Path) -> dict[str, Any]:
+    return call("train", "WIN", "--out", archive / "one", *places(archive), *QUICK)
+
+
+def test_train_when_done_twice_then_the_same_bytes_and_one_trial(
+        archive: Path, trained: dict[str, Any]) -> None:
+    again = call("train", "WIN", "--out", archive / "two", *places(archive), *QUICK)
+    other = call("train", "WIN", "--out", archive / "other", "--seed", "2", *places(archive),
+                 *QUICK)
+    assert trained["content"] == again["content"] != other["content"]
+    assert trained["sessions"] == DAYS and len(trained["net_points_by_path"]) == 2
+    bundle = ModelBundle.load(archive / "one")
+    assert bundle.training["seed"] == 1 and bundle.library_versions["lightgbm"]
+    assert bundle.rules.min_hold_s == 20.0 and bundle.verdict is None
+    lines = (archive / "results" / "trials.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+
+
+def test_validate_when_gated_then_refused_until_every_limit_is_met(
+        archive: Path, trained: dict[str, Any], tmp_path: Path) -> None:
+    call("train", "WIN", "--out", tmp_path / "other", "--seed", "3", *places(archive), *QUICK)
+    found = call("validate", archive / "one", *places(archive), "--manual-trials", "5", "--note",
+                 "a notebook", "--json")
+    assert not found["tradable"] and found["sessions"] == DAYS and found["trials"] >= 7
+    assert found["net_points_by_path"] == trained["net_points_by_path"]
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    for title in ("Net profit by path", "Overfitting", "Calibration", "Confusion", "Costs"):
+        assert title in page
+    assert "plotly" in page and 'src="http' not in page
+    with pytest.raises(VerificationError, match="sessions: 3, must be at least 60"):
+        call("validate", archive / "one", *places(archive), "--gate", "--no-report", "--json")
+    limits = tmp_path / "lax.toml"
+    limits.write_text("[gate]\nmax_pbo = 1.0\nmin_dsr = 0.0\nmin_sessions = 1\n"
+                      "min_paper_sessions = 0\n")
+    # Three sessions give no bootstrap bound, so that even lax limits do not let it pass.
+    with pytest.raises(VerificationError, match="needs five sessions"):
+        call("validate", archive / "one", *places(archive), "--gate", "--no-report", "--json",
+             "--config", limits)
+    assert ModelBundle.load(archive / "one").verdict is None
+
+
+@pytest.mark.parametrize(("words", "text"), [
+    (["train", "WIN", "--out", "NEW", "--model", "svm"], "must be one of lightgbm"),
+    (["train", "WIN", "--out", "NEW", "--sample", "cusum:20"], "does not decide by"),
+    (["train", "WIN", "--out", "NEW", "--threshold", "2"], "threshold must be in"),
+    (["train", "WIN", "--out", "NEW", "--jobs", "0"], "--jobs must be 1 or more"),
+    (["train", "WIN", "--out", "NEW", "--slippage-ticks", "-1"], "--slippage-ticks"),
+    (["train", "WDO", "--out", "NEW"], "no day of WDO"),
+    (["train", "WIN", "--out", "OLD"], "does not exist yet"),
+    (["validate", "NEW"], "there is no bundle"),
+    (["tune", "WIN", "--horizons", "x"], "--horizons must be numbers"),
+    (["tune", "WIN", "--trials", "0"], "trials must be 1 or more")])
+def test_command_when_input_is_wrong_then_one_sentence(
+        words: list[str], text: str, archive: Path, tmp_path: Path) -> None:
+    named = {"NEW": str(tmp_path / "new"), "OLD": str(archive)}
+    with pytest.raises(DreamMakerError, match=text) as caught:
+        call(*[named.get(word, word) for word in words], *places(archive))
+    assert caught.value.exit_code in (2, 3)
+
+
+def test_validate_when_a_byte_of_the_bundle_changed_then_refused(
+        archive: Path, trained: dict[str, Any]) -> None:
+    copy = archive / "copy"
+    ModelBundle.load(archive / "one").save(copy)
+    path = copy / "manifest.json"
+    path.write_text(path.read_text().replace('"horizon_s":20.0', '"horizon_s":6.0')
+                    .replace('"horizon_s": 20.0', '"horizon_s": 6.0'))
+    with pytest.raises(StoreError, match="was changed"):
+        call("validate", copy, *places(archive))
+
+
+def test_tune_when_run_then_its_winner_is_judged_beside_all(archive: Path) -> None:
+    found = call("tune", "WIN", "--root", archive / "data", "--results", archive / "tuned",
+                 "--least-points", "10", "--target", "10", "--horizons", "20,40", "--no-meta",
+                 "--trials", "3", "--groups", "3", "--test-groups", "1", "--json")
+    assert len(found["scores"]) == found["trials"] == 3 and found["score"] == max(found["scores"])
+    assert 0.0 <= found["pbo"] <= 1.0
