@@ -18,6 +18,7 @@ from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
+from dreammaker.models.gate import GateConfig, GateVerdict, require_tradable
 from dreammaker.models.trees import TreeModel
 from dreammaker.models.view import view_hash
 from dreammaker.store.journal import canonical_hash
@@ -291,11 +292,11 @@ class ModelBundle:
                              f"{label_hash(self.label_rule)} ({_told(self.label_rule)}), asked for "
                              f"is {label}")
 
-    def require_tradable(self) -> None:
-        """Refuse a bundle that the gate has not marked."""
-        if self.verdict is None:
-            raise StoreError(f"bundle {self.name} is not marked tradable: only a bundle that "
-                             "passed the deployment gate may be traded live")
+    def require_tradable(self, limits: GateConfig | None = None, paper_sessions: int = 0, *,
+                         override: bool = False) -> list[str]:
+        """Refuse to trade live what the gate has not marked; see ``gate.require_tradable``."""
+        verdict = None if self.verdict is None else GateVerdict.from_dict(self.verdict)
+        return require_tradable(verdict, self.content, paper_sessions, limits, override=override)
 
     def save(self, folder: Path, key: bytes | None = None) -> str:
         """Write it into a new folder and return its content hash."""

@@ -11,6 +11,11 @@ from typer.testing import CliRunner
 from dreammaker.app.cli import build
 from dreammaker.domain.errors import DreamMakerError, StoreError, VerificationError
 from dreammaker.models.bundle import ModelBundle
+from dreammaker.research.dataset import build_dataset
+from dreammaker.research.decider import fit_decider
+from dreammaker.research.samples import samples_of
+from dreammaker.research.train import identity_of
+from dreammaker.research.validate import Recipe
 from dreammaker.store.eventlog import EventStore
 from tests.unit.research_logs import quote_log
 
@@ -105,6 +110,28 @@ def test_command_when_input_is_wrong_then_one_sentence(
     with pytest.raises(DreamMakerError, match=text) as caught:
         call(*[named.get(word, word) for word in words], *places(archive))
     assert caught.value.exit_code in (2, 3)
+
+
+def test_bundle_when_loaded_then_it_decides_as_the_fit_did(
+        archive: Path, trained: dict[str, Any]) -> None:
+    bundle = ModelBundle.load(archive / "one")
+    recipe = Recipe.of(bundle)
+    store = EventStore(archive / "data")
+    days = store.days("WIN")
+    data = build_dataset(archive / "data", "WIN", days, rule=recipe.rule)
+    samples = samples_of(data, (store.open("WIN", day) for day in days), recipe.cost_points)
+    assert identity_of(data, samples, recipe.spec, recipe.cv)["data"] == bundle.training["data"]
+    decider = fit_decider(samples, recipe.spec, recipe.cv.embargo_share)
+    rise, _, right = decider.decide(samples.X)
+    assert decider.meta is not None and bundle.meta is not None
+    mine = bundle.members[0].trees.predict_proba(samples.X)[:, 1]
+    np.testing.assert_allclose(mine, rise, rtol=0, atol=1e-12)
+    score = 2.0 * mine - 1.0
+    second = bundle.meta.member.trees.predict_proba(
+        np.column_stack([samples.X, score, np.sign(score)]))[:, 1]
+    pays = [bundle.meta.calibration.apply(value) for value in second.tolist()]
+    np.testing.assert_allclose(np.where(score == 0.0, 0.0, pays), right, rtol=0, atol=1e-9)
+    assert len(np.unique(right)) > 3
 
 
 def test_validate_when_a_byte_of_the_bundle_changed_then_refused(

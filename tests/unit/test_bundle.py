@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from dreammaker.domain.errors import StoreError
+from dreammaker.domain.errors import StoreError, VerificationError
 from dreammaker.features.config import FeatureConfig
 from dreammaker.models.bundle import (
     InputStatistics,
@@ -21,6 +21,7 @@ from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
+from dreammaker.models.gate import Evidence, GateConfig, judge
 from dreammaker.models.view import MODEL_FEATURES
 from tests.unit.bundle_scenes import KEY, feature_rows, make_bundle, saved
 
@@ -98,12 +99,18 @@ def test_bundle_when_the_key_differs_then_refused(copied, tmp_path) -> None:
 
 def test_gate_when_written_then_tradable_and_guarded(copied) -> None:
     bundle = ModelBundle.load(copied, KEY)
-    with pytest.raises(StoreError, match="not marked tradable: only a bundle that passed"):
+    with pytest.raises(VerificationError, match="live: the bundle has no verdict"):
         bundle.require_tradable()
-    bundle.mark_tradable(copied, {"pbo": 0.1, "dsr": 0.97}, KEY)
+    assert len(bundle.require_tradable(override=True)) == 1
+    verdict = judge(bundle.content, Evidence(0.1, 0.97, 5.0, 9.0, 60, 4)).to_dict()
+    bundle.mark_tradable(copied, verdict, KEY)
     marked = ModelBundle.load(copied, KEY)
-    assert marked.verdict == {"pbo": 0.1, "dsr": 0.97} and marked.content == bundle.content
-    marked.require_tradable()
+    assert marked.verdict == verdict and marked.content == bundle.content
+    assert marked.require_tradable(paper_sessions=10) == []
+    with pytest.raises(VerificationError, match="paper sessions: 9, must be at least 10"):
+        marked.require_tradable(paper_sessions=9)
+    with pytest.raises(VerificationError, match="DSR"):
+        marked.require_tradable(GateConfig(min_dsr=0.99), 10)
     gate = copied / "gate.json"
     text = gate.read_text()
     gate.write_text(text.replace("0.1", "0.0"))
