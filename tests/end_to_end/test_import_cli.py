@@ -18,9 +18,6 @@ GOOD = (HEADER + "2026.11.18\t09:00:00.000\t130000\t130005\t\t\r\n"
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(cli, "COMMANDS", ("import_data", "inspect"))
-        monkeypatch.setattr(cli, "app", type(cli.app)(add_completion=False,
-                                                      pretty_exceptions_enable=False))
         monkeypatch.setattr(sys, "argv", ["dreammaker", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             cli.main()
