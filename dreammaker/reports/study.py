@@ -40,16 +40,14 @@ def study_page(study: Study) -> str:
 
 
 def _about(study: Study) -> str:
-    groups = "; ".join(", ".join(group) for group in study.clusters.groups)
     rows = [("days", f"{study.days}"), ("labelled decisions", f"{study.rows:,}"),
             ("used for importances", f"{study.used_rows:,}"),
             ("embargo", f"{study.embargo.total_seconds():g} s"),
-            ("clusters", html.escape(groups)),
-            ("mean silhouette", f"{study.clusters.silhouette:.3f}")]
-    if study.left_out:
-        rows.append(("left out", html.escape(", ".join(
-            f"{name} ({why})" for name, why in study.left_out.items()))))
-    return table(rows) + "".join(f'<p class="note">{html.escape(note)}</p>'
+            ("clusters", f"{len(study.clusters.groups)}"),
+            ("clusters' mean silhouette", f"{study.clusters.silhouette:.3f}")]
+    left_out = ", ".join(f"{name} ({why})" for name, why in study.left_out.items())
+    return table(rows) + (f"<p>Left out: {html.escape(left_out)}.</p>" if left_out
+                          else "") + "".join(f'<p class="note">{html.escape(note)}</p>'
                                  for note in study.notes)
 
 
@@ -58,8 +56,7 @@ def _information(study: Study) -> str:
 
     figure = Figure()
     ranked = sorted(study.information, key=lambda row: -max(
-        (abs(item.coefficient.value) for item in row
-         if item.coefficient.value == item.coefficient.value), default=0.0))
+        (abs(item.t) for item in row if item.t == item.t), default=0.0))
     for row in ranked[:8]:
         figure.add_scatter(
             x=[item.horizon_s for item in row], y=[item.coefficient.value for item in row],
@@ -141,6 +138,6 @@ def _html(figure: object, x: str, y: str, *, first: bool = False, height: int = 
     if y:
         figure.update_yaxes(title_text=y, selector={"anchor": "x"})
     figure.update_layout(height=height, margin={"l": 70, "r": 60, "t": 20, "b": 50},
-                         template="plotly_white", legend={"orientation": "h", "y": 1.1})
+                         template="plotly_white", legend={"orientation": "h", "y": -0.2})
     return str(figure.to_html(full_html=False, include_plotlyjs=first,
                               config={"displaylogo": False}))
