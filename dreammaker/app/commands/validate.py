@@ -45,7 +45,7 @@ def validate(
 ) -> None:
     """Validate, report, judge, mark."""
     from dreammaker.models.bundle import ModelBundle
-    from dreammaker.models.bundle_files import GATE
+    from dreammaker.research.gate import pass_through
     from dreammaker.research.trials import TrialLedger
     from dreammaker.research.validate import Recipe
     from dreammaker.research.validate import validate as judged
@@ -73,16 +73,13 @@ def validate(
 
         page = write_validation_report(loaded, found, settings.results / "validation" /
                                        f"{loaded.content[:16]}.html")
-    if gate and found.verdict.tradable:
-        loaded.mark_tradable(bundle, found.verdict.to_dict(), key)
-    elif gate:
-        (bundle / GATE).unlink(missing_ok=True)
+    refused = gate and not pass_through(loaded, bundle, found, key)
     if as_json:
         print(json.dumps({"bundle": str(bundle), "content": loaded.content,
                           "report": page and str(page), "gate": gate, **figures_of(found)}))
     else:
         _show(found, loaded.name, page)
-    if gate and not found.verdict.tradable:
+    if refused:
         raise VerificationError(f"bundle {loaded.name} is not tradable: "
                                 + "; ".join(found.verdict.reasons))
 
