@@ -15,8 +15,8 @@ and its remainder is cancelled; a limit order's rests. Where the source has no s
 from the best one on, ten of them, holds ``assumed_touch_lots``. What we took is remembered per
 price and not taken again: there is more only as far as the recorded level grows, or after the
 level is gone (not when it only left the view). From a crossed book nothing is taken: no market
-trades at such prices, and both sides of it could be had for a sure gain. With impact on, what is taken is worsened as
-``impact.pxd`` says, and the worse price has to be within the limit.
+trades at such prices, and both sides of it could be had for a sure gain. With impact on, what is
+taken is worsened as ``impact.pxd`` says, and the worse price has to be within the limit.
 
 Before an order takes at a price, orders of our own that rest there or better are cancelled
 (SELF_TRADE); they had met it. What is left of an order within its limit clears our own side so
