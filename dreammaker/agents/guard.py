@@ -14,11 +14,10 @@ from dreammaker.agents.kill import KILL_TIMER, KillSwitch, adopt_position, ask, 
 from dreammaker.agents.notes import note_rearmed, note_stand_down, say
 from dreammaker.agents.sending import send_cancel
 from dreammaker.domain.orders import ExecutionReport, QueryFailed, Reason
-from dreammaker.engine.clock import NS_PER_S
+from dreammaker.engine.clock import NS_PER_MINUTE, NS_PER_S
 from dreammaker.engine.loop import LoopCommand
 from dreammaker.engine.timers import Timer
 from dreammaker.risk import TradingState
-from dreammaker.risk.entry import NS_PER_MINUTE
 from dreammaker.store.risk_file import RiskStart
 
 DEADLINE_TIMER = "deadline"

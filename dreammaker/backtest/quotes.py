@@ -20,14 +20,13 @@ from dreammaker.assembly.config import SystemConfig
 from dreammaker.assembly.sources import SessionSource
 from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.domain.orders import Reason
-from dreammaker.engine.clock import NS_PER_MS, NS_PER_S
+from dreammaker.engine.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dreammaker.exchange.config import matcher_settings
 from dreammaker.risk import RiskConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NS_PER_MINUTE = 60 * NS_PER_S
 _NEVER_NS = 2**62
 _UNKNOWN_NS = -(2**63)
 
@@ -100,7 +99,7 @@ def run_quotes(config: SystemConfig, source: SessionSource, policy: PolicyKernel
     feed = exchange.delayed(source.feed, config.run.seed)
     latencies = exchange.latencies(config.run.seed)
     stop_ns = _NEVER_NS if source.close_ns is None else source.close_ns - round(
-        risk.flatten_minutes_before_close * _NS_PER_MINUTE)
+        risk.flatten_minutes_before_close * NS_PER_MINUTE)
     profile = exchange.venue_profile
     loop = QuoteLoop(
         policy, Matcher(**matcher_settings(feed.instrument, feed.source, exchange)),
@@ -149,8 +148,8 @@ def _check(config: SystemConfig) -> None:
 
 
 def _limits(risk: RiskConfig, source: SessionSource) -> dict[str, Any]:
-    delay_ns = round(risk.entry_start_minutes_after_open * _NS_PER_MINUTE)
-    stop_ns = round(risk.entry_stop_minutes_before_close * _NS_PER_MINUTE)
+    delay_ns = round(risk.entry_start_minutes_after_open * NS_PER_MINUTE)
+    stop_ns = round(risk.entry_stop_minutes_before_close * NS_PER_MINUTE)
     return {
         "max_notional": risk.max_notional,
         "capital": risk.capital,

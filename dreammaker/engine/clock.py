@@ -5,6 +5,7 @@ from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
+NS_PER_MINUTE: Final = 60 * NS_PER_S
 
 
 class SystemClock:

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dreammaker.domain.schema import EventArray, Flag, Kind
-from dreammaker.engine.clock import NS_PER_S
+from dreammaker.engine.clock import NS_PER_MINUTE
 from dreammaker.execution.rounding import checked_weights, whole
 
 ALL_DAYS = "all"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NS_PER_MINUTE = 60 * NS_PER_S
 _HALF_DAY = 0.8
 
 
@@ -42,7 +41,7 @@ class VolumeCurve:
     Examples
     --------
     >>> curve = VolumeCurve(60, {"all": (3.0, 1.0)})
-    >>> curve.weights(datetime.date(2026, 3, 2), 0, 30 * _NS_PER_MINUTE, 90 * _NS_PER_MINUTE, 2)
+    >>> curve.weights(datetime.date(2026, 3, 2), 0, 30 * NS_PER_MINUTE, 90 * NS_PER_MINUTE, 2)
     [0.375, 0.125]
     """
 
@@ -99,7 +98,7 @@ class VolumeCurve:
         if end_ns - start_ns < n or start_ns < open_ns:
             raise ValueError("start_ns must be at or after the open and end_ns later, were "
                              f"{start_ns - open_ns} and {end_ns - open_ns} ns after the open")
-        shares, width = self.of_day(day), self.bucket_minutes * _NS_PER_MINUTE
+        shares, width = self.of_day(day), self.bucket_minutes * NS_PER_MINUTE
         edges = [start_ns - open_ns + (end_ns - start_ns) * j // n for j in range(n + 1)]
         reached = [_cumulated(shares, edge / width) for edge in edges]
         weights = [reached[j + 1] - reached[j] for j in range(n)]
@@ -196,7 +195,7 @@ def bucket_volumes(batches: Iterable[EventArray], open_ns: int, close_ns: int,
     ValueError
         If the hours are empty.
     """
-    width = whole("bucket_minutes", bucket_minutes) * _NS_PER_MINUTE
+    width = whole("bucket_minutes", bucket_minutes) * NS_PER_MINUTE
     if close_ns <= open_ns:
         raise ValueError(f"close_ns must be after open_ns, was {close_ns - open_ns} ns after it")
     volumes = np.zeros(-(-(close_ns - open_ns) // width), np.int64)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from dreammaker.domain.orders import OrderState, OrderType, Reason, SubmitOrder
 from dreammaker.domain.schema import Phase
-from dreammaker.engine.clock import NS_PER_MS, NS_PER_S
+from dreammaker.engine.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dreammaker.engine.market import MarketView
 from dreammaker.ledger import Ledger
 from dreammaker.risk.config import RiskConfig
 from dreammaker.risk.portfolio import Portfolio
 from dreammaker.risk.results import DayResult
 
-NS_PER_MINUTE = 60 * NS_PER_S
 Verdict = tuple[Reason, str]
 PASSED: Verdict = (Reason.NONE, "")
 
