@@ -1,5 +1,6 @@
 """From labelled rows to a bundle: judged out of sample first, then fitted on all rows."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,39 @@ def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidatio
         If there are too few rows, or all of them rose, or fell.
     """
     cv = cv or CrossValidation()
-    clock = loop_clock(data.sampler)
+    loop_clock(data.sampler)
     evaluation = cross_validate(samples, spec, cv, jobs=jobs)
+    bundle, _ = fit_bundle(data, samples, spec, cv, name=name, found={
+        "basis": BASIS, "embargo_share": samples.embargo(cv.embargo_share),
+        **evaluation.figures()})
+    identity = identity_of(data, samples, spec, cv)
+    return Trained(bundle, evaluation, trial_of(data.symbol, kind, identity, evaluation))
+
+
+def fit_bundle(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidation, *,
+               name: str = "", found: Mapping[str, Any] | None = None
+               ) -> tuple[ModelBundle, Decider]:
+    """Fit a configuration on all rows, as a bundle and as what it was made of.
+
+    Parameters
+    ----------
+    data : Dataset
+    samples : Samples
+        Rows of the data set, all or some.
+    spec : ModelSpec
+    cv : CrossValidation
+        For the embargo within, and for the record.
+    name : str
+        Of the bundle; by symbol and kind of model where empty.
+    found : mapping, optional
+        Validation figures for the record.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As `train`.
+    """
+    clock = loop_clock(data.sampler)
     decider = fit_decider(samples, spec, cv.embargo_share)
     identity = identity_of(data, samples, spec, cv)
     bundle = ModelBundle(
@@ -83,11 +115,9 @@ def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidatio
         Combination("soft", (1.0,) * len(decider.primary.members)),
         BundleView(data.feature_names, data.tick_size), InputStatistics.of(samples.X),
         data.features, data.rule.to_dict(), clock, _training(data, samples, identity),
-        _meta(decider, spec), live_rules(spec, data.rule.horizon_s),
-        {"basis": BASIS, "embargo_share": samples.embargo(cv.embargo_share),
-         **evaluation.figures()},
+        _meta(decider, spec), live_rules(spec, data.rule.horizon_s), dict(found or {}),
         {library: version(library) for library in _LIBRARIES})
-    return Trained(bundle, evaluation, trial_of(data.symbol, kind, identity, evaluation))
+    return bundle, decider
 
 
 def identity_of(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidation
