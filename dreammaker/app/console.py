@@ -38,6 +38,59 @@ def byte_progress(label: str, shown: bool = True) -> Iterator[Callable[[int, int
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+class CountProgress:
+    """A bar of counted work on stderr: so many of so many, and the time that remains.
+
+    Parameters
+    ----------
+    label : str
+        What is worked on.
+    unit : str
+        What is counted, plural.
+    shown : bool
+        False shows nothing; a stderr that is no terminal shows nothing either.
+    """
+
+    def __init__(self, label: str, unit: str, *, shown: bool = True) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True,
+            disable=not (shown and console.is_terminal))
+        self._task = self._bar.add_task(Text(label).markup, total=None)
+
+    def __enter__(self) -> "CountProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bar.stop()
+
+    def update(self, done: int, total: int) -> None:
+        """Show how much is done."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Give the line to another bar for a while."""
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
+
 def print_table(title: str, rows: Sequence[tuple[str, ...]],
                 headings: Sequence[str] | None = None) -> None:
     """A plain aligned table on stdout.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dreammaker.research.label_rule import LabelRule
     from dreammaker.research.samples import Samples
     from dreammaker.research.sampling import Sampler
+    from dreammaker.research.workers import Workers
 
 Results = Annotated[Path | None, typer.Option(help="Folder of results with the list of all trials "
                                                    "(backtest.results_root).")]
@@ -23,6 +24,8 @@ Slippage = Annotated[float, typer.Option(help="Ticks that a round trip costs bes
                                               "fees.")]
 Jobs = Annotated[int, typer.Option(help="Fits at once; -1 = as many as processors. The result "
                                         "does not depend on it.")]
+Cluster = Annotated[str, typer.Option(metavar="ADDRESS", help="Fit on the Dask cluster of this "
+                                      "scheduler, tcp://HOST:PORT; the result is the same.")]
 Groups = Annotated[int, typer.Option(help="Groups of rows in cross-validation.")]
 TestGroups = Annotated[int, typer.Option(help="Groups that are tested at once.")]
 Embargo = Annotated[float, typer.Option(help="Least embargo as a share of the rows; the features' "
@@ -51,11 +54,22 @@ def settings_of(config: Path | None, results: Path | None) -> Settings:
     return Settings(chosen, Path(chosen.backtest.results_root) if results is None else results)
 
 
-def check_jobs(jobs: int) -> int:
-    """Jobs of 1 or more, or -1; ConfigError otherwise."""
+def workers_of(jobs: int, cluster: str) -> "Workers":
+    """The workers that ``--jobs`` and ``--cluster`` mean.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is out of range, or both are given.
+    """
+    from dreammaker.research.workers import Workers
+
     if jobs != -1 and jobs < 1:
         raise ConfigError(f"--jobs must be 1 or more, or -1, was {jobs}")
-    return jobs
+    if cluster and jobs != 1:
+        raise ConfigError("--jobs are processes of this machine, --cluster has workers of its own: "
+                          "give one of the two")
+    return Workers(jobs, cluster)
 
 
 def load_rows(source: "Source", sampler: "Sampler", rule: "LabelRule", settings: Settings, *,

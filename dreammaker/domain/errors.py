@@ -40,3 +40,9 @@ class VerificationError(DreamMakerError):
     """A replay or a check found a difference."""
 
     exit_code = 4
+
+
+class WorkersError(DreamMakerError):
+    """Processes or a cluster that work was given to are lost; what was finished is kept."""
+
+    exit_code = 5

@@ -6,7 +6,9 @@ the prices of the label rule, one position at a time, spread, fees and slippage 
 label returns, not a backtest through the order path: queues and partial fills play no part.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from dreammaker.research.bets import Bets, by_day, periods, summed, take_bets
 from dreammaker.research.decider import bet_paid, fit_decider
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.samples import Samples
+from dreammaker.research.workers import Call, Progress, Shared, Workers
 from dreammaker.validation import CombinatorialPurgedCV
 
 Floats = NDArray[np.float64]
@@ -109,7 +112,7 @@ class Evaluation:
 
 
 def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None = None, *,
-                   jobs: int = 1) -> Evaluation:
+                   workers: Workers | None = None, progress: Progress | None = None) -> Evaluation:
     """Fit and test one configuration on every split.
 
     Parameters
@@ -117,8 +120,10 @@ def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None
     samples : Samples
     spec : ModelSpec
     cv : CrossValidation, optional
-    jobs : int
-        Splits at once (joblib); the result does not depend on it.
+    workers : Workers, optional
+        Who fits the splits; this process if absent. The result does not depend on it.
+    progress : callable, optional
+        Called with the splits done and their number in all.
 
     Returns
     -------
@@ -126,24 +131,48 @@ def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None
 
     Raises
     ------
+    ConfigError, WorkersError
+        If a cluster cannot be used, or workers were lost for good.
     InputError
         If purging leaves a split too few rows to learn from.
     """
-    from joblib import Parallel, delayed
-
     cv = cv or CrossValidation()
-    splitter = cv.splitter(samples)
-    splits = list(splitter.split(samples.X))
-    for number, (train, _) in enumerate(splits):
+    calls = split_calls(samples, spec, cv)
+    with (workers or Workers()).pool() as pool:
+        return evaluated(samples, spec, cv, pool.run(decide_split, calls, progress))
+
+
+def split_calls(samples: Samples, spec: ModelSpec, cv: CrossValidation) -> list[Call]:
+    """Arguments of `decide_split` for every split, for a pool.
+
+    Raises
+    ------
+    InputError
+        If purging leaves a split no row to learn from.
+    """
+    calls: list[Call] = []
+    count = cv.splitter(samples).get_n_splits()
+    for number, (train, _) in enumerate(cv.splitter(samples).split(samples.X)):
         if not train.size:
-            raise InputError(f"purging and embargo leave split {number} of {len(splits)} no row "
-                             "to learn from; take more days, fewer groups or a shorter horizon")
-    parts = Parallel(n_jobs=jobs)(
-        delayed(_one)(samples.take(train), samples.X[test], spec, cv.embargo_share)
-        for train, test in splits)
+            raise InputError(f"purging and embargo leave split {number} of {count} no row to learn "
+                             "from; take more days, fewer groups or a shorter horizon")
+        calls.append((Shared(samples), spec, cv, number))
+    return calls
+
+
+def decide_split(samples: Samples, spec: ModelSpec, cv: CrossValidation, number: int) -> Any:
+    """Decisions on a split's test rows by models of its training rows; see ``Decider.decide``."""
+    train, test = next(islice(cv.splitter(samples).split(samples.X), number, None))
+    return fit_decider(samples.take(train), spec, cv.embargo_share).decide(samples.X[test])
+
+
+def evaluated(samples: Samples, spec: ModelSpec, cv: CrossValidation, parts: Sequence[Any]
+              ) -> Evaluation:
+    """What the decisions of all splits, in their order, come to."""
+    splitter = cv.splitter(samples)
     rise, side, right = (splitter.assemble([part[i] for part in parts]) for i in range(3))
-    auc = np.array([area_under_curve(part[0], samples.y[test])
-                    for part, (_, test) in zip(parts, splits, strict=True)])
+    auc = np.array([area_under_curve(part[0], samples.y[test]) for part, (_, test) in zip(
+        parts, splitter.split(samples.X), strict=True)])
     return assembled(samples, spec, rise, side, right, auc)
 
 
@@ -185,7 +214,3 @@ def calibration_curve(evaluation: Evaluation, samples: Samples, bins: int = 10) 
     return [{"predicted": float(predicted[part].mean()), "observed": float(outcome[part].mean()),
              "rows": float(part.size)}
             for part in np.array_split(order, min(bins, len(order))) if part.size]
-
-
-def _one(train: Samples, X: Floats, spec: ModelSpec, embargo_share: float) -> Any:
-    return fit_decider(train, spec, embargo_share).decide(X)

@@ -18,6 +18,7 @@ from dreammaker.research.evaluate import BASIS, trial_of
 from dreammaker.research.samples import Samples
 from dreammaker.research.sampling import Sampler
 from dreammaker.research.trials import Trial
+from dreammaker.research.workers import Progress, Workers
 
 if TYPE_CHECKING:
     from dreammaker.research.dataset import Dataset
@@ -45,7 +46,8 @@ class Trained:
 
 
 def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidation | None = None, *,
-          name: str = "", jobs: int = 1, kind: str = "train") -> Trained:
+          name: str = "", workers: Workers | None = None, progress: Progress | None = None,
+          kind: str = "train") -> Trained:
     """Cross-validate a configuration, fit it on all rows, and make a bundle.
 
     Parameters
@@ -57,8 +59,10 @@ def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidatio
     cv : CrossValidation, optional
     name : str
         Of the bundle; by symbol and kind of model where empty.
-    jobs : int
-        Splits at once; the result does not depend on it.
+    workers : Workers, optional
+        Who fits the splits; the result does not depend on it.
+    progress : callable, optional
+        Called with the splits done and their number in all.
     kind : str
         Of the ledger's entry.
 
@@ -76,7 +80,7 @@ def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidatio
     """
     cv = cv or CrossValidation()
     loop_clock(data.sampler)
-    evaluation = cross_validate(samples, spec, cv, jobs=jobs)
+    evaluation = cross_validate(samples, spec, cv, workers=workers, progress=progress)
     bundle, _ = fit_bundle(data, samples, spec, cv, name=name, found={
         "basis": BASIS, "embargo_share": samples.embargo(cv.embargo_share),
         **evaluation.figures()})

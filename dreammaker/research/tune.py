@@ -5,21 +5,24 @@ how many workers evaluate a batch, or on who finishes first. The list of trials 
 that is started again asks for the same trials and finds their scores there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from math import isfinite
+from itertools import islice
+from math import comb, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dreammaker.domain.errors import ConfigError, InputError
-from dreammaker.research.crossval import CrossValidation, Evaluation, cross_validate
+from dreammaker.domain.errors import ConfigError
+from dreammaker.research.crossval import CrossValidation, decide_split, evaluated, split_calls
 from dreammaker.research.estimators import KINDS, ModelSpec
 from dreammaker.research.evaluate import Judgement, judge_trials, trial_of
 from dreammaker.research.label_rule import LabelRule
 from dreammaker.research.samples import Samples
 from dreammaker.research.train import identity_of
 from dreammaker.research.trials import Trial, TrialLedger
+from dreammaker.research.workers import Pool, Progress, Workers
 from dreammaker.validation import sharpe_ratio
 
 if TYPE_CHECKING:
@@ -28,11 +31,9 @@ if TYPE_CHECKING:
 BATCH = 4
 """Trials that are asked for at once; part of what a search's result depends on."""
 
-_RETRIES = 3
 _RULES_KEPT = 8
 
 Rows = Callable[[LabelRule], "tuple[Dataset, Samples]"]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class Tuned:
 
 def tune(rows: Rows, rule: LabelRule, spec: ModelSpec, ledger: TrialLedger, *,
          space: Space | None = None, cv: CrossValidation | None = None, trials: int = 20,
-         seed: int = 1, jobs: int = 1, progress: Progress | None = None) -> Tuned:
+         seed: int = 1, workers: Workers | None = None,
+         progress: Progress | None = None) -> Tuned:
     """Search with Optuna's tree-structured Parzen estimator.
 
     Parameters
@@ -138,10 +140,10 @@ def tune(rows: Rows, rule: LabelRule, spec: ModelSpec, ledger: TrialLedger, *,
         1 or more.
     seed : int
         Of the search.
-    jobs : int
-        Trials of a batch at once (joblib); the result does not depend on it.
+    workers : Workers, optional
+        Who fits; this process if absent. The result does not depend on it.
     progress : callable, optional
-        Called with the trials done and their number in all.
+        Called with the fits (trials times splits) done and their number in all.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def tune(rows: Rows, rule: LabelRule, spec: ModelSpec, ledger: TrialLedger, *,
         If the number of trials is below 1.
     InputError
         If a rule leaves too few rows.
+    WorkersError
+        If workers were lost for good; trials that were finished are in the ledger.
     """
     import optuna
 
@@ -159,62 +163,28 @@ def tune(rows: Rows, rule: LabelRule, spec: ModelSpec, ledger: TrialLedger, *,
                                 sampler=optuna.samplers.TPESampler(seed=seed))
     space, cv, kept = space or Space(), cv or CrossValidation(), _Kept(rows)
     found: list[tuple[float, Trial, LabelRule, ModelSpec]] = []
-    known = 0
-    while len(found) < trials:
-        # A whole batch is asked for even if fewer are wanted: a longer search begins like a
-        # shorter one.
-        asked = [study.ask() for _ in range(BATCH)]
-        drawn = [space.draw(question, rule, spec) for question in asked]
-        results, old = _evaluated(drawn[:trials - len(found)], kept, ledger, cv, jobs)
-        known += old
-        for question, result, (own_rule, own_spec) in zip(asked, results, drawn, strict=False):
-            study.tell(question, result[0])
-            found.append((*result, own_rule, own_spec))
-        if progress is not None:
-            progress(len(found), trials)
+    with (workers or Workers()).pool() as pool:
+        search = _Search(pool, kept, ledger, cv, trials, progress)
+        while len(found) < trials:
+            # A whole batch is asked for even if fewer are wanted: a longer search begins like a
+            # shorter one.
+            asked = [study.ask() for _ in range(BATCH)]
+            drawn = [space.draw(question, rule, spec) for question in asked]
+            results = search(drawn[:trials - len(found)])
+            for question, result, own in zip(asked, results, drawn, strict=False):
+                study.tell(question, result[0])
+                found.append((*result, *own))
     best = max(range(len(found)), key=lambda number: (found[number][0], -number))
     score, trial, best_rule, best_spec = found[best]
     _, samples = kept(best_rule)
     return Tuned(best_rule, best_spec, score, trial, tuple(each[0] for each in found),
-                 judge_trials(trial, ledger.read(trial.symbol), samples), known)
+                 judge_trials(trial, ledger.read(trial.symbol), samples), search.known)
 
 
 def score_of(trial: Trial) -> float:
     """Sharpe ratio a period of the judged path; 0 where it never bet or never varies."""
     ratio = sharpe_ratio(np.array(trial.period))
     return ratio if isfinite(ratio) else 0.0
-
-
-def run_surviving(calls: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
-    """Results of calls in their order, on `jobs` processes; a killed worker's are done again.
-
-    Raises
-    ------
-    InputError
-        If workers were killed three times in a row, as they are when memory runs out.
-    """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    for _ in range(_RETRIES):
-        try:
-            return list(Parallel(n_jobs=jobs)(delayed(call)() for call in calls))
-        except TerminatedWorkerError:
-            continue
-    raise InputError(f"workers were killed {_RETRIES} times in a row, as they are when memory "
-                     "runs out; take fewer jobs")
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One evaluation, as it travels to a worker."""
-
-    samples: Samples
-    spec: ModelSpec
-    cv: CrossValidation
-
-    def __call__(self) -> Evaluation:
-        return cross_validate(self.samples, self.spec, self.cv)
 
 
 class _Kept:
@@ -232,21 +202,57 @@ class _Kept:
         return self._kept[rule]
 
 
-def _evaluated(drawn: "Sequence[tuple[LabelRule, ModelSpec]]", kept: _Kept, ledger: TrialLedger,
-               cv: CrossValidation, jobs: int) -> tuple[list[tuple[float, Trial]], int]:
-    """Score and trial of each, in order, and how many of them were known."""
-    prepared = []
-    for rule, spec in drawn:
-        data, samples = kept(rule)
-        identity = identity_of(data, samples, spec, cv)
-        key = Trial(data.symbol, "tune", identity).key
-        prepared.append((key, data.symbol, identity, _Task(samples, spec, cv)))
-    old = {trial.key: trial for trial in ledger.read()}
-    waiting = {key: task for key, _, _, task in prepared if key not in old}
-    made = dict(zip(waiting, run_surviving(list(waiting.values()), jobs), strict=True))
-    results: list[tuple[float, Trial]] = []
-    for key, symbol, identity, _ in prepared:
-        trial = old[key] if key in old else trial_of(symbol, "tune", identity, made[key])
-        ledger.add(trial)
-        results.append((score_of(trial), trial))
-    return results, len(prepared) - len(waiting)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A configuration to be tried, and what is known of it."""
+
+    spec: ModelSpec
+    samples: Samples
+    symbol: str
+    identity: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        return Trial(self.symbol, "tune", self.identity).key
+
+
+class _Search:
+    """Evaluates batches of trials, and counts fits."""
+
+    def __init__(self, pool: Pool, kept: "_Kept", ledger: TrialLedger, cv: CrossValidation,
+                 trials: int, progress: Progress | None) -> None:
+        self._pool, self._kept, self._ledger, self._cv = pool, kept, ledger, cv
+        self._fits = comb(cv.groups, cv.test_groups)
+        self._all_fits, self._progress = trials * self._fits, progress
+        self.done_fits, self.known = 0, 0
+
+    def __call__(self, drawn: "Sequence[tuple[LabelRule, ModelSpec]]"
+                 ) -> Iterator[tuple[float, Trial]]:
+        """Score and trial of each, in order; each is in the ledger before the next is awaited."""
+        prepared = [self._prepare(rule, spec) for rule, spec in drawn]
+        old = {trial.key: trial for trial in self._ledger.read()}
+        waiting = {each.key: each for each in prepared if each.key not in old}
+        self.known += len(prepared) - len(waiting)
+        before = self.done_fits + self._fits * (len(prepared) - len(waiting))
+        self._tell(before)
+        calls = [call for each in waiting.values()
+                 for call in split_calls(each.samples, each.spec, self._cv)]
+        parts = self._pool.stream(decide_split, calls, lambda done, _: self._tell(before + done))
+        with closing(parts):  # type: ignore[type-var]
+            for each in prepared:
+                if each.key not in old:
+                    evaluation = evaluated(each.samples, each.spec, self._cv,
+                                           list(islice(parts, self._fits)))
+                    old[each.key] = trial_of(each.symbol, "tune", each.identity, evaluation)
+                    self._ledger.add(old[each.key])
+                yield score_of(old[each.key]), old[each.key]
+
+    def _prepare(self, rule: LabelRule, spec: ModelSpec) -> _Prepared:
+        data, samples = self._kept(rule)
+        return _Prepared(spec, samples, data.symbol,
+                         identity_of(data, samples, spec, self._cv))
+
+    def _tell(self, done: int) -> None:
+        self.done_fits = done
+        if self._progress is not None:
+            self._progress(done, self._all_fits)

@@ -15,6 +15,7 @@ from dreammaker.research.samples import Samples
 from dreammaker.research.sampling import Sampler
 from dreammaker.research.train import identity_of
 from dreammaker.research.trials import Trial
+from dreammaker.research.workers import Progress, Workers
 
 if TYPE_CHECKING:
     from dreammaker.research.dataset import Dataset
@@ -88,7 +89,8 @@ class Validation:
 
 
 def validate(bundle: ModelBundle, data: "Dataset", samples: Samples, trials: Sequence[Trial],
-             limits: GateConfig | None = None, *, jobs: int = 1) -> Validation:
+             limits: GateConfig | None = None, *, workers: Workers | None = None,
+             progress: Progress | None = None) -> Validation:
     """Judge a bundle's configuration on some days.
 
     The models are fitted anew on each split, since the bundle's own have seen its training days:
@@ -103,7 +105,10 @@ def validate(bundle: ModelBundle, data: "Dataset", samples: Samples, trials: Seq
     trials : sequence of Trial
         All of the symbol.
     limits : GateConfig, optional
-    jobs : int
+    workers : Workers, optional
+        Who fits the splits; the result does not depend on it.
+    progress : callable, optional
+        Called with the splits done and their number in all.
 
     Raises
     ------
@@ -118,7 +123,8 @@ def validate(bundle: ModelBundle, data: "Dataset", samples: Samples, trials: Seq
         if mine != theirs:
             raise InputError(f"bundle {bundle.name} was trained on another {name} than these rows")
     samples = replace(samples, cost_points=recipe.cost_points)
-    evaluation = cross_validate(samples, recipe.spec, recipe.cv, jobs=jobs)
+    evaluation = cross_validate(samples, recipe.spec, recipe.cv, workers=workers,
+                                progress=progress)
     trial = trial_of(data.symbol, "validate", identity_of(data, samples, recipe.spec, recipe.cv),
                      evaluation)
     judgement = judge_trials(trial, trials, samples)

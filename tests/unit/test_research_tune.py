@@ -1,22 +1,20 @@
-"""The search: same result for any number of workers, after an interruption, after a kill."""
+"""The search: same result for any number of workers, and after an interruption."""
 
-import os
-import signal
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from dreammaker.domain.errors import ConfigError, InputError
+from dreammaker.domain.errors import ConfigError
 from dreammaker.research.crossval import CrossValidation, calibration_curve, cross_validate
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.label_rule import LabelRule
 from dreammaker.research.noise import noise_samples
 from dreammaker.research.sampling import Sampler
 from dreammaker.research.trials import TrialLedger, trial_count
-from dreammaker.research.tune import Space, run_surviving, tune
+from dreammaker.research.tune import Space, tune
+from dreammaker.research.workers import Workers
 
 SPACE = Space(horizons=(30.0, 60.0), trees=(2, 6), leaves=(2, 4), least_leaf=(10, 30))
 
@@ -29,7 +27,7 @@ def rows(rule):
 
 def searched(folder: Path, trials: int, jobs: int = 1):
     return tune(rows, LabelRule(), ModelSpec(meta=False), TrialLedger(folder), space=SPACE,
-                cv=CrossValidation(3, 1), trials=trials, jobs=jobs)
+                cv=CrossValidation(3, 1), trials=trials, workers=Workers(jobs))
 
 
 def test_search_when_two_workers_or_resumed_then_the_same(tmp_path: Path) -> None:
@@ -48,35 +46,13 @@ def test_search_when_two_workers_or_resumed_then_the_same(tmp_path: Path) -> Non
 def test_cross_validation_when_two_jobs_then_same_bits() -> None:
     samples = noise_samples(5, rows=240, days=4)
     spec = ModelSpec(trees=4, meta=False, least_leaf=10)
-    one, two = (cross_validate(samples, spec, CrossValidation(4, 2), jobs=jobs)
+    one, two = (cross_validate(samples, spec, CrossValidation(4, 2), workers=Workers(jobs))
                 for jobs in (1, 2))
     assert np.array_equal(one.rise, two.rise) and np.array_equal(one.daily, two.daily)
     assert one.rise.shape == (3, 240) and one.daily.shape == (3, 4)
     curve = calibration_curve(one, samples, 5)
     assert len(curve) == 5 and sum(part["rows"] for part in curve) == 720
     assert one.daily[0].sum() == one.net_points
-
-
-def killed_once(mark: Path, number: int) -> int:
-    if not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def always_killed() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.filterwarnings("ignore:.*worker.*:UserWarning")
-def test_batch_when_a_worker_is_killed_then_done_again(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = [partial(killed_once, tmp_path / "mark", number) for number in range(3)]
-    assert run_surviving(calls, 2) == [0, 1, 2]
-    monkeypatch.setattr("dreammaker.research.tune._RETRIES", 1)
-    with pytest.raises(InputError, match="killed 1 times"):
-        run_surviving([always_killed, always_killed], 2)
 
 
 def test_space_when_upside_down_then_refused() -> None:

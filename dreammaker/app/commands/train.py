@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreammaker.app.console import print_table
+from dreammaker.app.console import CountProgress, print_table
 from dreammaker.app.research_options import (
     AsJson,
     ConfigFile,
@@ -26,15 +26,16 @@ from dreammaker.app.research_options import (
     source_of,
 )
 from dreammaker.app.training import (
+    Cluster,
     Embargo,
     Groups,
     Jobs,
     Results,
     Slippage,
     TestGroups,
-    check_jobs,
     load_rows,
     settings_of,
+    workers_of,
 )
 from dreammaker.domain.errors import ConfigError
 
@@ -77,7 +78,7 @@ def train(
                                                                     "bets are taken.")] = True,
         threshold: Annotated[float, typer.Option(help="Least probability that a bet pays.")] = 0.5,
         groups: Groups = 6, test_groups: TestGroups = 2, embargo: Embargo = 0.01,
-        seed: Seed = 1, jobs: Jobs = 1, as_json: AsJson = False,
+        seed: Seed = 1, jobs: Jobs = 1, cluster: Cluster = "", as_json: AsJson = False,
 ) -> None:
     """Cross-validate, fit, write, count the trial."""
     from dreammaker.research.crossval import CrossValidation
@@ -98,11 +99,13 @@ def train(
     sampler = Sampler.parse(sample)
     loop_clock(sampler)
     cv = CrossValidation(groups, test_groups, embargo)
-    check_jobs(jobs)
+    workers = workers_of(jobs, cluster)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
     data, samples = load_rows(source, sampler, rule, settings, slippage_ticks=slippage_ticks,
                               shown=not as_json)
-    trained = fit(data, samples, spec, cv, name=f"{symbol}_{model}", jobs=jobs)
+    with CountProgress(symbol, "splits", shown=not as_json) as bar:
+        trained = fit(data, samples, spec, cv, name=f"{symbol}_{model}", workers=workers,
+                      progress=bar.update)
     content = trained.bundle.save(out)
     TrialLedger(settings.results).add(trained.trial)
     if as_json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreammaker.app.console import print_table
+from dreammaker.app.console import CountProgress, print_table
 from dreammaker.app.research_options import (
     AsJson,
     ConfigFile,
@@ -22,19 +22,22 @@ from dreammaker.app.research_options import (
     source_of,
 )
 from dreammaker.app.training import (
+    Cluster,
     Embargo,
     Groups,
     Jobs,
     Results,
     Slippage,
     TestGroups,
-    check_jobs,
     load_rows,
     settings_of,
+    workers_of,
 )
 from dreammaker.domain.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dreammaker.research.dataset import Dataset
+    from dreammaker.research.samples import Samples
     from dreammaker.research.tune import Tuned
 
 HELP = """Search for labels, models and thresholds; every try is counted against the winner.
@@ -43,8 +46,8 @@ Example: dreammaker tune WINZ26 --days 2026-09-01..2026-11-20 --horizons 30,60,1
 --jobs 2
 
 Each try is scored by combinatorial purged cross-validation, on net profits. Started again after an
-interruption, the search takes up where it was; the result is the same for any number of jobs. The
-deflated Sharpe ratio says what the winner is worth given all tries.
+interruption, the search takes up where it was; the result is the same for any number of jobs,
+and on a cluster. The deflated Sharpe ratio says what the winner is worth given all tries.
 """
 
 
@@ -67,7 +70,7 @@ def tune(
                                                                     "bets are taken.")] = True,
         trials: Annotated[int, typer.Option(help="Tries.")] = 20,
         groups: Groups = 6, test_groups: TestGroups = 2, embargo: Embargo = 0.01,
-        seed: Seed = 1, jobs: Jobs = 1, as_json: AsJson = False,
+        seed: Seed = 1, jobs: Jobs = 1, cluster: Cluster = "", as_json: AsJson = False,
 ) -> None:
     """Search, count, judge the winner."""
     from dreammaker.research.crossval import CrossValidation
@@ -78,7 +81,7 @@ def tune(
     from dreammaker.research.tune import Space
     from dreammaker.research.tune import tune as search
 
-    check_jobs(jobs)
+    workers = workers_of(jobs, cluster)
     space = Space(tuple(part.strip() for part in models.split(",")),
                   _numbers(horizons, "--horizons"), _numbers(barriers, "--barriers"))
     rule = LabelRule(kind=label, target_points=target, least_points=least_points,  # type: ignore[arg-type]
@@ -86,11 +89,14 @@ def tune(
     spec, sampler = ModelSpec(meta=meta, seed=seed), Sampler.parse(sample)
     cv = CrossValidation(groups, test_groups, embargo)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
-    found = search(
-        lambda own: load_rows(source, sampler, own, settings, slippage_ticks=slippage_ticks,
-                              shown=not as_json),
-        rule, spec, TrialLedger(settings.results), space=space, cv=cv, trials=trials, seed=seed,
-        jobs=jobs, progress=None if as_json else _progress)
+    with CountProgress(symbol, "fits", shown=not as_json) as bar:
+        def rows(own: LabelRule) -> "tuple[Dataset, Samples]":
+            with bar.paused():
+                return load_rows(source, sampler, own, settings, slippage_ticks=slippage_ticks,
+                                 shown=not as_json)
+
+        found = search(rows, rule, spec, TrialLedger(settings.results), space=space, cv=cv,
+                       trials=trials, seed=seed, workers=workers, progress=bar.update)
     if as_json:
         print(json.dumps({"symbol": symbol, **figures_of(found)}))
     else:
@@ -106,12 +112,6 @@ def figures_of(found: "Tuned") -> dict[str, Any]:
             "scores": list(found.scores), "trials": evidence.trials, "known": found.known,
             "sessions": evidence.sessions, **found.trial.figures,
             **{name: None if value != value else value for name, value in values.items()}}
-
-
-def _progress(done: int, total: int) -> None:
-    from rich.console import Console
-
-    Console(stderr=True).print(f"{done} of {total} tries", highlight=False)
 
 
 def _show(found: "Tuned", symbol: str) -> None:

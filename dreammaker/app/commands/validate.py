@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreammaker.app.console import print_table
+from dreammaker.app.console import CountProgress, print_table
 from dreammaker.app.research_options import AsJson, ConfigFile, Days, Root, source_of
-from dreammaker.app.training import Jobs, Results, check_jobs, load_rows, settings_of
+from dreammaker.app.training import Cluster, Jobs, Results, load_rows, settings_of, workers_of
 from dreammaker.domain.errors import ConfigError, VerificationError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def validate(
         note: Annotated[str, typer.Option(help="What was tried by hand.")] = "",
         report: Annotated[bool, typer.Option("--report/--no-report",
                                              help="Write the HTML report.")] = True,
-        jobs: Jobs = 1, as_json: AsJson = False,
+        jobs: Jobs = 1, cluster: Cluster = "", as_json: AsJson = False,
 ) -> None:
     """Validate, report, judge, mark."""
     from dreammaker.models.bundle import ModelBundle
@@ -50,7 +50,7 @@ def validate(
     from dreammaker.research.validate import Recipe
     from dreammaker.research.validate import validate as judged
 
-    check_jobs(jobs)
+    workers = workers_of(jobs, cluster)
     if manual_trials < 0:
         raise ConfigError(f"--manual-trials must be 0 or more, was {manual_trials}")
     settings = settings_of(config, results)
@@ -64,8 +64,9 @@ def validate(
     source = replace(source_of(recipe.symbol, days or ",".join(recipe.days), root, config),
                      features=loaded.features)
     data, samples = load_rows(source, recipe.sampler, recipe.rule, settings, shown=not as_json)
-    found = judged(loaded, data, samples, ledger.read(recipe.symbol), settings.config.gate,
-                   jobs=jobs)
+    with CountProgress(loaded.name, "splits", shown=not as_json) as bar:
+        found = judged(loaded, data, samples, ledger.read(recipe.symbol), settings.config.gate,
+                       workers=workers, progress=bar.update)
     ledger.add(found.trial)
     page = None
     if report:
