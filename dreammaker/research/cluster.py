@@ -190,6 +190,7 @@ class ClusterPool(Pool):
 
     def _result(self, future: Any) -> Any:
         from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
 
         try:
             if future.status == "error":
@@ -199,7 +200,7 @@ class ClusterPool(Pool):
             raise WorkersError(
                 "workers of the cluster were killed again and again by one call, as they are when "
                 "memory runs out; give each more memory") from None
-        except CancelledError:
+        except (CancelledError, CommClosedError):
             raise self._lost() from None
         except DreamMakerError:
             raise
