@@ -190,7 +190,7 @@ class ClusterPool(Pool):
 
     def _result(self, future: Any) -> Any:
         from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         try:
             if future.status == "error":
