@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.messages import Capability, Message, MessageType, Topic
 
 
+@plain_members
 class AgentState(IntEnum):
     """Life cycle of an agent."""
 

@@ -7,7 +7,10 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dreammaker.domain.codes import plain_members
 
+
+@plain_members
 class OrderType(IntEnum):
     """How an order is priced."""
 
@@ -17,6 +20,7 @@ class OrderType(IntEnum):
     STOP_LIMIT = 4    # a limit order once the market trades at its trigger
 
 
+@plain_members
 class TimeInForce(IntEnum):
     """How long an order lives."""
 
@@ -25,6 +29,7 @@ class TimeInForce(IntEnum):
     FOK = 3
 
 
+@plain_members
 class OrderState(IntEnum):
     """Where an order is in its life (transitions: ``domain.order_state``)."""
 
@@ -41,6 +46,7 @@ class OrderState(IntEnum):
     UNKNOWN = 10
 
 
+@plain_members
 class ReportKind(IntEnum):
     """What the venue said."""
 
@@ -56,6 +62,7 @@ class ReportKind(IntEnum):
     TRIGGERED = 10         # a stop became an order
 
 
+@plain_members
 class Liquidity(IntEnum):
     """Whether a fill gave or took liquidity."""
 
@@ -64,6 +71,7 @@ class Liquidity(IntEnum):
     TAKER = 2
 
 
+@plain_members
 class Reason(IntEnum):
     """Why an order was denied, rejected or ended, or a decision not acted on."""
 

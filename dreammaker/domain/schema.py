@@ -45,6 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker._ext.schema import EVENT_DTYPE
+from dreammaker.domain.codes import plain_members
 
 SCHEMA_VERSION = 1
 UNKNOWN_QTY = -1
@@ -98,6 +99,7 @@ class Flag(IntFlag):
     DUPLICATE_SEQ = 4096
 
 
+@plain_members
 class Phase(IntEnum):
     """Session phases, as a SESSION record's ``aux``."""
 

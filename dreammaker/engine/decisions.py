@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker._ext.batch import decision_rows
+from dreammaker.domain.codes import plain_members
 from dreammaker.domain.schema import EventArray
 from dreammaker.engine.market import Rows
 
@@ -47,6 +48,7 @@ class Proposal(NamedTuple):
     hold: bool = False
 
 
+@plain_members
 class Ballot(IntEnum):
     """One vote."""
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.domain.orders import ExecutionReport
 from dreammaker.domain.schema import EventArray, Phase
 from dreammaker.engine.clock import NS_PER_S, LoopClock
@@ -35,6 +36,7 @@ from dreammaker.store.journal import Entry, Journal
 _WIND_DOWN_NS = 5 * NS_PER_S
 
 
+@plain_members
 class LoopCommand(IntEnum):
     """What may be asked of the loop from outside, also from another thread."""
 

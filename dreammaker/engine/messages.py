@@ -3,7 +3,10 @@
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from dreammaker.domain.codes import plain_members
 
+
+@plain_members
 class MessageType(IntEnum):
     """The five kinds of message."""
 
@@ -14,6 +17,7 @@ class MessageType(IntEnum):
     HEARTBEAT = 5
 
 
+@plain_members
 class Topic(IntEnum):
     """What a message is about; agents name the topics they take."""
 
@@ -36,6 +40,7 @@ class Topic(IntEnum):
     FAILURE = 17
 
 
+@plain_members
 class Capability(IntEnum):
     """What an agent offers; the coordinator routes by it."""
 

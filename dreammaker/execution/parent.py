@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.execution.rounding import whole
 
 
+@plain_members
 class ParentState(IntEnum):
     """Where a parent order is in its life."""
 

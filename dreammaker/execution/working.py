@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.execution.parent import ParentOrder
 
 
+@plain_members
 class StepKind(IntEnum):
     """What to do."""
 

@@ -5,7 +5,10 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import NamedTuple
 
+from dreammaker.domain.codes import plain_members
 
+
+@plain_members
 class DealEntry(IntEnum):
     """What a fill did to the position (the codes of a terminal's deals)."""
 

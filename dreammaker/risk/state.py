@@ -18,9 +18,11 @@ are the kill switch's own, so that nobody sends a second one beside it.
 
 from enum import IntEnum
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.domain.orders import Reason
 
 
+@plain_members
 class TradingState(IntEnum):
     """How much risk may do (see the module's table)."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreammaker.domain.codes import plain_members
 from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import (
     CancelOrder,
@@ -56,6 +57,7 @@ assert _ENTRY.size == JOURNAL_DTYPE.itemsize
 assert _DECISION.size + 8 * FEATURE_COUNT == DECISION_DTYPE.itemsize
 
 
+@plain_members
 class Entry(IntEnum):
     """Kinds of journal record, and what their fields hold besides the obvious.
 
@@ -84,6 +86,7 @@ class Entry(IntEnum):
     PARENT = 40
 
 
+@plain_members
 class Query(IntEnum):
     """What the broker answered."""
 
