@@ -190,13 +190,18 @@ class Ledger:
     @property
     def doubtful(self) -> bool:
         """Whether anything about our orders or position is unknown."""
-        return self.stray_count > self._strays_cleared or any(
+        if self.stray_count > self._strays_cleared:
+            return True
+        return bool(self.working) and any(
             record.state is OrderState.UNKNOWN for record in self.working.values())
 
     def working_lots(self, side: int) -> int:
         """Lots of ours that may still be filled on a side."""
-        return sum(record.leaves_lots for record in self.working.values()
-                   if record.order.side == side)
+        lots = 0
+        for record in self.working.values():
+            if record.order.side == side:
+                lots += record.leaves_lots
+        return lots
 
     def worst_lots(self) -> int:
         """Largest net position, without sign, that the orders that work could bring about."""

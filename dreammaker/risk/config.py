@@ -1,9 +1,12 @@
 """Limits, each with its unit in its name or beside it."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from dreammaker.engine.clock import NS_PER_MINUTE, NS_PER_MS
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Minutes = Annotated[float, Field(ge=0, le=24 * 60)]
@@ -128,12 +131,29 @@ class RiskConfig:
                 "max_net_notional must not be above max_gross_notional "
                 f"({self.max_gross_notional:g}), was {self.max_net_notional:g}")
 
-    @property
+    # Limits in the gate's own units, worked out once: every order is held against them.
+
+    @cached_property
     def max_daily_loss_micros(self) -> int:
         """The daily loss limit in millionths of the currency."""
         return round(self.max_daily_loss * 1_000_000)
 
-    @property
+    @cached_property
     def max_drawdown_micros(self) -> int:
         """The drawdown limit in millionths of the currency."""
         return round(self.max_drawdown * 1_000_000)
+
+    @cached_property
+    def entry_start_ns(self) -> int:
+        """From the open to the first entry."""
+        return round(self.entry_start_minutes_after_open * NS_PER_MINUTE)
+
+    @cached_property
+    def entry_stop_ns(self) -> int:
+        """From the last entry to the close."""
+        return round(self.entry_stop_minutes_before_close * NS_PER_MINUTE)
+
+    @cached_property
+    def duplicate_window_ns(self) -> float:
+        """Time within which the same order is taken for a mistake."""
+        return self.duplicate_window_ms * NS_PER_MS

@@ -14,9 +14,9 @@ from dreammaker.ledger import Ledger
 from dreammaker.risk.config import RiskConfig
 from dreammaker.risk.portfolio import Portfolio
 from dreammaker.risk.results import DayResult
+from dreammaker.risk.verdict import PASSED, Verdict
 
-Verdict = tuple[Reason, str]
-PASSED: Verdict = (Reason.NONE, "")
+_STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 
 
 @dataclass(slots=True)
@@ -28,11 +28,9 @@ class SessionWindow:
 
     def entries_allowed(self, config: RiskConfig, now_ns: int) -> bool:
         """Whether positions may be opened at this time of the session."""
-        if self.open_ns is not None and now_ns < self.open_ns + round(
-                config.entry_start_minutes_after_open * NS_PER_MINUTE):
+        if self.open_ns is not None and now_ns < self.open_ns + config.entry_start_ns:
             return False
-        return self.close_ns is None or now_ns < self.close_ns - round(
-            config.entry_stop_minutes_before_close * NS_PER_MINUTE)
+        return self.close_ns is None or now_ns < self.close_ns - config.entry_stop_ns
 
 
 class EntryLimits:
@@ -78,7 +76,7 @@ class EntryLimits:
         """
         for verdict in (self._market(now_ns), self._size(order, pending_lots, working_count),
                         self._pace(order, now_ns, is_change=is_change), self._price(order)):
-            if verdict[0] is not Reason.NONE:
+            if verdict is not PASSED:
                 return verdict
         if self.result.net_micros() <= -self.config.max_daily_loss_micros:
             return Reason.DAILY_LOSS, "the daily loss limit is reached"
@@ -100,10 +98,13 @@ class EntryLimits:
                 return Reason.CROSSED_BOOK, (
                     f"the bid is {market.bid_ticks}, the ask {market.ask_ticks} ticks")
             return Reason.NO_BOOK, "no two-sided market"
-        age_ms = market.data_age_ns(now_ns) / NS_PER_MS
-        if not 0 <= age_ms <= config.stale_data_ms:
-            return Reason.STALE_DATA, (
-                f"market data are {age_ms:.0f} ms old; allowed are {config.stale_data_ms:g} ms")
+        # The last record is no older than the present row: only an old row has it looked up.
+        if not 0 <= (now_ns - market.row_time_ns) / NS_PER_MS <= config.stale_data_ms:
+            age_ms = market.data_age_ns(now_ns) / NS_PER_MS
+            if not 0 <= age_ms <= config.stale_data_ms:
+                return Reason.STALE_DATA, (
+                    f"market data are {age_ms:.0f} ms old; "
+                    f"allowed are {config.stale_data_ms:g} ms")
         spread = market.ask_ticks - market.bid_ticks
         if spread > config.max_spread_ticks:
             return Reason.WIDE_SPREAD, (
@@ -153,16 +154,14 @@ class EntryLimits:
         # Only a price worse than the market can hurt: buying far above or selling far below. Of a
         # stop the worse of trigger and limit counts, of a market order the price expected.
         price, market, collar = order.price_ticks, self.market, self.config.price_collar_ticks
-        if order.order_type in (OrderType.STOP, OrderType.STOP_LIMIT):
+        if order.order_type in _STOPS:
             price = max(order.side * price, order.side * order.trigger_ticks) * order.side
-        references = [("mid", market.mid_half_ticks)]
-        if market.last_trade_ticks > 0:
-            references.append(("last trade", 2 * market.last_trade_ticks))
-        for name, half_ticks in references:
-            worse = order.side * (2 * price - half_ticks)
-            if worse > 2 * collar:
-                return Reason.PRICE_COLLAR, (
-                    f"the price is {worse / 2:g} ticks worse than the {name}; allowed are {collar}")
+        name, worse = "mid", order.side * (2 * price - market.mid_half_ticks)
+        if worse <= 2 * collar and market.last_trade_ticks > 0:
+            name, worse = "last trade", order.side * 2 * (price - market.last_trade_ticks)
+        if worse > 2 * collar:
+            return Reason.PRICE_COLLAR, (
+                f"the price is {worse / 2:g} ticks worse than the {name}; allowed are {collar}")
         return PASSED
 
     def _rate_allows(self, now_ns: int) -> bool:
@@ -177,7 +176,7 @@ class EntryLimits:
         return recent < config.max_orders_per_second
 
     def _is_duplicate(self, order: SubmitOrder, now_ns: int) -> bool:
-        window_ns = self.config.duplicate_window_ms * NS_PER_MS
+        window_ns = self.config.duplicate_window_ns
         for time_ns, earlier in reversed(self._recent):
             if now_ns - time_ns >= window_ns:
                 return False

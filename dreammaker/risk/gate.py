@@ -28,6 +28,7 @@ from dreammaker.risk.portfolio import Portfolio
 from dreammaker.risk.quality import OrderQuality
 from dreammaker.risk.results import DayResult
 from dreammaker.risk.state import DENIALS, StateMachine, TradingState
+from dreammaker.risk.verdict import PASSED, Verdict
 from dreammaker.store.risk_file import RiskStart
 
 
@@ -136,17 +137,18 @@ class RiskGate:
         as working. An approval holds for its moment only.
         """
         self._forget_unsent(now_ns)
-        reason, detail = self._well_formed(order)
-        if reason is Reason.NONE:
-            reason, detail = self._state_allows(order)
-        if reason is Reason.NONE and not self._strictly_reducing(order):
-            reason, detail = self._entry_allowed(order)
-            if reason is Reason.NONE:
-                reason, detail = self.entry.check(
-                    order, self._pending_lots(order.side),
-                    len(self.ledger.working) + len(self._unsent), now_ns)
-        if reason is not Reason.NONE:
-            return self._denied(order, reason, detail, now_ns)
+        pending_lots = self._pending_lots(order.side)
+        reducing = self._strictly_reducing(order, pending_lots)
+        verdict = self._well_formed(order, reducing=reducing)
+        if verdict is PASSED:
+            verdict = self._state_allows(order)
+        if verdict is PASSED and not reducing:
+            verdict = self._entry_allowed()
+            if verdict is PASSED:
+                verdict = self.entry.check(
+                    order, pending_lots, len(self.ledger.working) + len(self._unsent), now_ns)
+        if verdict is not PASSED:
+            return self._denied(order, verdict, now_ns)
         self.entry.note_approved(order, now_ns)
         approved = approve(order, now_ns)
         self._unsent.append(approved)
@@ -164,15 +166,15 @@ class RiskGate:
         order = None if record is None else changed(
             record.order, qty_lots=change.qty_lots, price_ticks=change.price_ticks)
         if record is None or order is None:
-            return self._denied(_nothing(change), Reason.INVALID_ORDER,
-                                f"order {change.client_order_id} does not work", now_ns)
-        reason, detail = self._changeable(record, change)
-        if reason is Reason.NONE and self.state is TradingState.KILLED:
-            reason, detail = Reason.KILLED, f"KILLED: {self.state_reason.name}"
-        if reason is Reason.NONE and not _only_shrinks(record, change):
-            reason, detail = self._larger_change_allowed(record, order, now_ns)
-        if reason is not Reason.NONE:
-            return self._denied(order, reason, detail, now_ns)
+            return self._denied(_nothing(change), (
+                Reason.INVALID_ORDER, f"order {change.client_order_id} does not work"), now_ns)
+        verdict = self._changeable(record, change)
+        if verdict is PASSED and self.state is TradingState.KILLED:
+            verdict = Reason.KILLED, f"KILLED: {self.state_reason.name}"
+        if verdict is PASSED and not _only_shrinks(record, change):
+            verdict = self._larger_change_allowed(record, order, now_ns)
+        if verdict is not PASSED:
+            return self._denied(order, verdict, now_ns)
         self.entry.note_approved(order, now_ns)
         approved = approve_replace(change, now_ns)
         self._unsent_changes.append(approved)
@@ -189,49 +191,50 @@ class RiskGate:
     def breach(self) -> tuple[TradingState, Reason, str]:
         """The gravest limit that is passed after the fact, and the state it calls for."""
         config, result, trips = self.config, self.result, self.ledger.trips
-        if self.daily_loss_reached():
-            return TradingState.KILLED, Reason.DAILY_LOSS, (
-                f"the result is {result.net_micros() / 1e6:,.2f}")
-        if result.drawdown_micros() >= config.max_drawdown_micros:
+        net = result.net_micros()
+        if net <= -config.max_daily_loss_micros:
+            return TradingState.KILLED, Reason.DAILY_LOSS, f"the result is {net / 1e6:,.2f}"
+        drawdown = result.high_water_micros - net
+        if drawdown >= config.max_drawdown_micros:
             return TradingState.HALTED, Reason.DRAWDOWN, (
-                f"the result is {result.drawdown_micros() / 1e6:,.2f} below the best of the day")
+                f"the result is {drawdown / 1e6:,.2f} below the best of the day")
         losses = trips.consecutive_losses
         if losses < self._trip_losses_seen:
             self._trip_losses_seen = 0
         if losses - self._trip_losses_seen >= config.max_consecutive_losses:
             return TradingState.HALTED, Reason.CONSECUTIVE_LOSSES, f"{losses} losses in a row"
-        reason, detail = self.quality.breach()
-        return (TradingState.NORMAL if reason is Reason.NONE else TradingState.REDUCE_ONLY,
-                reason, detail)
+        verdict = self.quality.breach()
+        return (TradingState.NORMAL if verdict is PASSED else TradingState.REDUCE_ONLY), *verdict
 
     # Single questions.
 
-    def _well_formed(self, order: SubmitOrder) -> tuple[Reason, str]:
+    def _well_formed(self, order: SubmitOrder, *, reducing: bool) -> Verdict:
         if order.side not in (1, -1) or order.qty_lots < 1 or order.client_order_id < 1:
             return Reason.INVALID_ORDER, "an order needs a side, lots of 1 or more and an id"
         if self.ledger.find(order.client_order_id) is not None:
             return Reason.INVALID_ORDER, f"order {order.client_order_id} was sent already"
-        if order.reduce_only and not self._strictly_reducing(order):
+        if order.reduce_only and not reducing:
             return Reason.INVALID_ORDER, (
                 f"reduce-only order of {order.side * order.qty_lots:+d} lots would not reduce "
                 f"a position of {self.ledger.position.lots:+d}")
-        return Reason.NONE, ""
+        return PASSED
 
-    def _state_allows(self, order: SubmitOrder) -> tuple[Reason, str]:
-        if self.state is not TradingState.KILLED:
-            return Reason.NONE, ""
+    def _state_allows(self, order: SubmitOrder) -> Verdict:
+        if self.machine.state is not TradingState.KILLED:
+            return PASSED
         if order.reduce_only and order.reason is Reason.FLATTEN and not self.is_silent:
-            return Reason.NONE, ""
+            return PASSED
         return Reason.KILLED, f"KILLED: {self.state_reason.name}"
 
-    def _entry_allowed(self, order: SubmitOrder) -> tuple[Reason, str]:
-        if self.state is not TradingState.NORMAL:
-            return DENIALS[self.state], f"{self.state.name}: {self.state_reason.name}"
+    def _entry_allowed(self) -> Verdict:
+        state = self.machine.state
+        if state is not TradingState.NORMAL:
+            return DENIALS[state], f"{state.name}: {self.state_reason.name}"
         if self.ledger.doubtful:
             return Reason.STATE_UNKNOWN, "an order's outcome or the position is not known"
-        return Reason.NONE, ""
+        return PASSED
 
-    def _changeable(self, record: OrderRecord, change: ReplaceOrder) -> tuple[Reason, str]:
+    def _changeable(self, record: OrderRecord, change: ReplaceOrder) -> Verdict:
         number = change.client_order_id
         if record.replacing is not None or any(
                 approved.replace.client_order_id == number for approved in self._unsent_changes):
@@ -244,53 +247,58 @@ class RiskGate:
         if change.qty_lots <= filled:
             return Reason.INVALID_ORDER, (
                 f"{change.qty_lots} lots in all, of which {filled} are filled: cancel it instead")
-        return Reason.NONE, ""
+        return PASSED
 
     def _larger_change_allowed(self, record: OrderRecord, order: SubmitOrder, now_ns: int
-                               ) -> tuple[Reason, str]:
+                               ) -> Verdict:
         leaves = max(record.leaves_lots, order.qty_lots - record.filled_lots)
         others = self._pending_lots(order.side) - record.leaves_lots
         lots = self.ledger.position.lots
         if lots * order.side < 0 and others + leaves <= abs(lots):
-            return Reason.NONE, ""
+            return PASSED
         if order.reduce_only:
             return Reason.INVALID_ORDER, (
                 f"the changed reduce-only order would not reduce a position of {lots:+d}")
-        reason, detail = self._entry_allowed(order)
-        if reason is not Reason.NONE:
-            return reason, detail
+        verdict = self._entry_allowed()
+        if verdict is not PASSED:
+            return verdict
         # What it has filled is in the position already: the limits see what it may still fill.
         return self.entry.check(changed(order, qty_lots=leaves), others,
                                 len(self.ledger.working) + len(self._unsent) - 1, now_ns,
                                 is_change=True)
 
-    def _strictly_reducing(self, order: SubmitOrder) -> bool:
+    def _strictly_reducing(self, order: SubmitOrder, pending_lots: int) -> bool:
         """Whether the order can only bring the position nearer to zero, come what may."""
         lots = self.ledger.position.lots
-        if lots * order.side >= 0:
-            return False
-        return order.qty_lots + self._pending_lots(order.side) <= abs(lots)
+        return lots * order.side < 0 and order.qty_lots + pending_lots <= abs(lots)
 
     def _pending_lots(self, side: int) -> int:
         """Lots on a side that work or are approved and about to be sent."""
-        lots = self.ledger.working_lots(side) + sum(
-            approved.order.qty_lots for approved in self._unsent if approved.order.side == side)
-        for approved in self._unsent_changes:
-            record = self.ledger.working[approved.replace.client_order_id]
+        lots = self.ledger.working_lots(side)
+        for approved in self._unsent:
+            if approved.order.side == side:
+                lots += approved.order.qty_lots
+        for change in self._unsent_changes:
+            record = self.ledger.working[change.replace.client_order_id]
             if record.order.side == side:
-                lots += max(approved.replace.qty_lots - record.most_lots, 0)
+                lots += max(change.replace.qty_lots - record.most_lots, 0)
         return lots
 
     def _forget_unsent(self, now_ns: int) -> None:
-        self._unsent = [approved for approved in self._unsent if approved.approved_ns == now_ns
-                        and self.ledger.find(approved.order.client_order_id) is None]
+        if self._unsent:
+            self._unsent = [approved for approved in self._unsent
+                            if approved.approved_ns == now_ns
+                            and self.ledger.find(approved.order.client_order_id) is None]
+        if not self._unsent_changes:
+            return
         working = self.ledger.working
         self._unsent_changes = [
             approved for approved in self._unsent_changes if approved.approved_ns == now_ns
             and approved.replace.client_order_id in working
             and working[approved.replace.client_order_id].replacing is not approved.replace]
 
-    def _denied(self, order: SubmitOrder, reason: Reason, detail: str, now_ns: int) -> OrderDenied:
+    def _denied(self, order: SubmitOrder, verdict: Verdict, now_ns: int) -> OrderDenied:
+        reason, detail = verdict
         self.denied_counts[reason] = self.denied_counts.get(reason, 0) + 1
         return OrderDenied(order, reason, detail, now_ns)
 

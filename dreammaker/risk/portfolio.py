@@ -4,6 +4,7 @@ from dreammaker.domain.orders import Reason
 from dreammaker.engine.market import MarketView
 from dreammaker.ledger import Ledger
 from dreammaker.risk.config import RiskConfig
+from dreammaker.risk.verdict import PASSED, Verdict
 
 
 class Portfolio:
@@ -46,8 +47,8 @@ class Portfolio:
         self._books.append((ledger, market))
         return len(self._books) - 1
 
-    def check(self, index: int, side: int, lots: int) -> tuple[Reason, str]:
-        """Whether an order of an instrument keeps both limits; NONE where it does.
+    def check(self, index: int, side: int, lots: int) -> Verdict:
+        """Whether an order of an instrument keeps both limits; ``PASSED`` where it does.
 
         Parameters
         ----------
@@ -72,10 +73,13 @@ class Portfolio:
             high += up * worth // 2
             low += down * worth // 2
         net = max(abs(high), abs(low))
-        for reason, word, value, limit in (
-                (Reason.PORTFOLIO_GROSS, "gross", gross, self.max_gross_micros),
-                (Reason.PORTFOLIO_NET, "net", net, self.max_net_micros)):
-            if value > limit:
-                return reason, (f"all positions together could be worth {value // 10**6:,} {word};"
-                                f" allowed are {limit // 10**6:,}")
-        return Reason.NONE, ""
+        if gross > self.max_gross_micros:
+            return Reason.PORTFOLIO_GROSS, _beyond("gross", gross, self.max_gross_micros)
+        if net > self.max_net_micros:
+            return Reason.PORTFOLIO_NET, _beyond("net", net, self.max_net_micros)
+        return PASSED
+
+
+def _beyond(word: str, worth: int, limit: int) -> str:
+    return (f"all positions together could be worth {worth // 10**6:,} {word}; "
+            f"allowed are {limit // 10**6:,}")

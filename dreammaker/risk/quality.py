@@ -6,6 +6,7 @@ from dreammaker.domain.orders import ExecutionReport, Reason, ReportKind
 from dreammaker.engine.clock import NS_PER_MS
 from dreammaker.ledger import OrderRecord
 from dreammaker.risk.config import RiskConfig
+from dreammaker.risk.verdict import PASSED, Verdict
 
 _REMEMBERED = 1024
 
@@ -48,8 +49,8 @@ class OrderQuality:
             self._slippage_half_ticks.append(
                 record.order.side * (2 * report.price_ticks - record.mid_half_ticks))
 
-    def breach(self) -> tuple[Reason, str]:
-        """The first limit that is passed, and the figures; NONE where none is."""
+    def breach(self) -> Verdict:
+        """The first limit that is passed, and the figures; ``PASSED`` where none is."""
         config, rejects = self.config, self._rejects
         if len(rejects) == rejects.maxlen and (
                 sum(rejects) > config.max_reject_share * len(rejects)):
@@ -67,7 +68,7 @@ class OrderQuality:
             return Reason.LATENCY, (
                 f"the last {len(latency)} orders were answered after "
                 f"{sum(latency) / len(latency) / NS_PER_MS:g} ms in the mean")
-        return Reason.NONE, ""
+        return PASSED
 
     def forget(self) -> None:
         """Begin anew (an operator has seen it)."""
