@@ -24,9 +24,14 @@ _REPORT_LEVELS = {
 }
 
 
+def is_said(level: int) -> bool:
+    """Whether a line of this level is wanted; asked before the words of frequent lines are made."""
+    return _log.isEnabledFor(level)
+
+
 def say(level: int, message: str, now_ns: int, **fields: object) -> None:
     """One line in the log, with the loop's time once there is one."""
-    if _log.isEnabledFor(level):
+    if is_said(level):
         when = {"loop_time": iso_utc(now_ns)} if now_ns else {}
         _log.log(level, message, extra={"fields": {**when, **fields}})
 
@@ -81,6 +86,8 @@ def note_phase(context: TradingContext, phase: Phase) -> None:
 
 def note_sent(context: TradingContext, order: SubmitOrder) -> None:
     """An order is on its way."""
+    if not is_said(logging.INFO):
+        return
     say(logging.INFO, "order sent", context.clock.now_ns, order=order.client_order_id,
         side=order.side, lots=order.qty_lots, price_ticks=order.price_ticks,
         type=order.order_type.name, reason=order.reason.name)
@@ -95,7 +102,9 @@ def note_denied(context: TradingContext, denied: OrderDenied) -> None:
 
 def note_report(context: TradingContext, report: ExecutionReport) -> None:
     """The venue has said something about an order."""
-    say(_REPORT_LEVELS.get(report.kind, logging.INFO), report.kind.name.lower(),
-        context.clock.now_ns, order=report.client_order_id, lots=report.qty_lots,
-        price_ticks=report.price_ticks, leaves=report.leaves_lots, reason=report.reason.name,
-        position=context.ledger.position.lots)
+    level = _REPORT_LEVELS.get(report.kind, logging.INFO)
+    if not is_said(level):
+        return
+    say(level, report.kind.name.lower(), context.clock.now_ns, order=report.client_order_id,
+        lots=report.qty_lots, price_ticks=report.price_ticks, leaves=report.leaves_lots,
+        reason=report.reason.name, position=context.ledger.position.lots)

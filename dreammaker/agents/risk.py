@@ -1,7 +1,5 @@
 """The risk agent: sizes targets, passes orders and changes through the gate, watches results."""
 
-from dataclasses import replace
-
 from dreammaker.agents.base import Agent
 from dreammaker.agents.context import Target, TradingContext
 from dreammaker.agents.notes import note_stand_down
@@ -44,7 +42,7 @@ class RiskAgent(Agent):
         """Cut a target to the limits and the size risk allows; a smaller position always passes."""
         target: Target = message.payload
         self.send(MessageType.DATA, Topic.SIZED_TARGET, Capability.EXECUTE,
-                  replace(target, lots=self.sizing.target(target.lots)))
+                  Target(self.sizing.target(target.lots), urgent=target.urgent))
 
     def _submit(self, message: Message) -> None:
         wish: SubmitOrder | ReplaceOrder = message.payload
