@@ -10,8 +10,9 @@ from dreammaker.domain.source import SourceProfile
 from dreammaker.engine.ports import Policy, Predictor, Quoter, Voter
 from dreammaker.features.config import FEATURE_NAMES
 from dreammaker.models import LinearFlowBaseline, ThresholdPolicy, build_voters
-from dreammaker.models.bundle import ModelBundle, sampler_of
+from dreammaker.models.bundle import ModelBundle
 from dreammaker.models.bundle_predictor import BundlePolicy, BundlePredictor, bundle_voters
+from dreammaker.models.decision_clock import sampler_of
 
 
 @dataclass(slots=True)

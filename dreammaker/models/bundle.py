@@ -17,7 +17,6 @@ from dreammaker.models.bundle_files import read_files, read_gate, write_files, w
 from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
-from dreammaker.models.config import ModelConfig
 from dreammaker.models.gate import GateConfig, GateVerdict, require_tradable
 from dreammaker.models.trees import TreeModel
 from dreammaker.models.view import view_hash
@@ -169,13 +168,6 @@ class LiveRules:
                              "at least 1 and shares in (0, 1]")
 
 
-def sampler_of(config: ModelConfig) -> dict[str, Any]:
-    """What says when to decide, as a bundle stores it."""
-    if config.decision_clock == "time":
-        return {"clock": "time", "interval_s": float(config.decision_interval_s)}
-    return {"clock": config.decision_clock, "bar_size": float(config.decision_bar_size)}
-
-
 def label_hash(rule: Mapping[str, Any]) -> str:
     """By which configurations name a label rule: the first 16 digits of its SHA-256."""
     return canonical_hash(rule)[:16]
@@ -199,7 +191,8 @@ class ModelBundle:
     features : FeatureConfig
         Its definition hash must be that of the session.
     label_rule, sampler : mapping
-        How labels were made and when decisions are (see ``sampler_of``).
+        How labels were made and when decisions are (see
+        ``decision_clock.sampler_of``).
     training : mapping
         The training window and what else is known of it.
     meta : Meta, optional

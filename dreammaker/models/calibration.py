@@ -1,12 +1,16 @@
 """From a model's score to a probability: isotonic steps or Platt's curve, as plain numbers.
 
-They are fitted in research (``models.meta``) and applied in the loop without scikit-learn.
+They are fitted in research (``models.calibration_fit``) and applied in the loop without
+scikit-learn.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dreammaker._ext.mathx import exp
 from dreammaker.domain.errors import StoreError
@@ -68,6 +72,10 @@ class Calibration:
             return self.y[-1]
         left, right = self.x[at - 1], self.x[at]
         return self.y[at - 1] + (p - left) / (right - left) * (self.y[at] - self.y[at - 1])
+
+    def apply_rows(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities of many, with the bits of ``apply``."""
+        return p if self.kind == "none" else np.array([self.apply(each) for each in p.tolist()])
 
     def as_dict(self) -> dict[str, Any]:
         """As a bundle stores it."""

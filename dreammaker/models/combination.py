@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dreammaker._ext.mathx import exp
 from dreammaker.domain.errors import StoreError
 
@@ -86,6 +89,39 @@ class Combination:
             total += share
         return [share / total for share in shares]
 
+    def combine_rows(self, members: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Class probabilities of many rows, with the bits of ``combine``.
+
+        Parameters
+        ----------
+        members : sequence of float64 array, shape (n, classes)
+
+        Returns
+        -------
+        float64 array, shape (n, classes)
+        """
+        found = np.zeros(members[0].shape)
+        if self.kind == "soft":
+            total = 0.0
+            for weight, member in zip(self.weights, members, strict=True):
+                total += weight
+                found += weight * member
+            return found / total
+        columns = np.hstack(members)
+        z = np.empty((len(found), len(self.intercepts)))
+        for k, (row, intercept) in enumerate(zip(self.coefficients, self.intercepts, strict=True)):
+            z[:, k] = intercept
+            for at, coefficient in enumerate(row):
+                z[:, k] += coefficient * columns[:, at]
+        if len(self.intercepts) == 1:
+            second = 1.0 / (1.0 + _exp(-z[:, 0]))
+            return np.stack([1.0 - second, second], axis=1)
+        shares = _exp(z - z.max(axis=1)[:, None])
+        whole = np.zeros(len(found))
+        for k in range(shares.shape[1]):
+            whole += shares[:, k]
+        return shares / whole[:, None]
+
     def as_dict(self) -> dict[str, Any]:
         """As a bundle stores it."""
         return {"kind": self.kind, "weights": list(self.weights),
@@ -98,3 +134,8 @@ class Combination:
         return cls(values["kind"], tuple(map(float, values["weights"])),
                    tuple(tuple(map(float, row)) for row in values["coefficients"]),
                    tuple(map(float, values["intercepts"])))
+
+
+def _exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The live path's own exponential: NumPy's differs from machine to machine."""
+    return np.array([exp(each) for each in values.ravel().tolist()]).reshape(values.shape)

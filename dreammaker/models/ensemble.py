@@ -12,6 +12,7 @@ from dreammaker.models.estimators import (
     Classifier,
     Floats,
     Splitter,
+    check_classifier,
     fitted_clone,
     labels,
     matrix,
@@ -46,6 +47,20 @@ class Ensemble(Classifier):
         As a bundle stores it.
     diversity_ : Diversity or None
         Of the members, on rows they were not trained on; None without ``cv``.
+
+    Examples
+    --------
+    >>> from dreammaker.models.primary import PrimaryModel
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import KFold
+    >>> X = np.random.default_rng(1).normal(size=(300, 2))
+    >>> y = np.sign(X[:, 0])
+    >>> trees = PrimaryModel(n_estimators=10, min_child_samples=10)
+    >>> both = Ensemble([("trees", trees), ("line", LogisticRegression())], "stack", cv=KFold(3))
+    >>> both.fit(X, y).combination_.kind, bool(both.score(X, y) > 0.95)
+    ('stack', True)
+    >>> bool(0 <= both.diversity_.disagreement[0, 1] < 0.1)
+    True
     """
 
     def __init__(self, members: Sequence[tuple[str, Any]],
@@ -60,9 +75,11 @@ class Ensemble(Classifier):
         ------
         InputError
             If rows, labels and weights do not fit, members lack or repeat a name, stacking has no
-            ``cv``, or a training fold lacks a class.
+            ``cv``, a training fold lacks a class, or the folds test too few rows to stack on.
         """
         names = tuple(name for name, _ in self.members)
+        for _, member in self.members:
+            check_classifier(member)
         if not names or len(set(names)) != len(names):
             raise InputError(f"an ensemble must have members of different names, had "
                              f"{', '.join(names) or 'none'}")
@@ -77,9 +94,10 @@ class Ensemble(Classifier):
             beyond = [out_of_fold(member, X, truth, self.classes_, weight, self.cv)
                       for _, member in self.members]
             tested = ~np.isnan(beyond[0][:, 0])
-            self.diversity_ = diversity(
-                names, [self.classes_[found[tested].argmax(axis=1)] for found in beyond],
-                truth[tested])
+            if tested.any():
+                self.diversity_ = diversity(
+                    names, [self.classes_[found[tested].argmax(axis=1)] for found in beyond],
+                    truth[tested])
         self.combination_ = (self._soft(len(names)) if self.method == "soft" else
                              _stacked(beyond, number, weight))
         self.members_ = [(name, fitted_clone(member, table, truth, weight))
@@ -95,15 +113,18 @@ class Ensemble(Classifier):
     def predict_proba(self, X: Any) -> Floats:
         """Combined probabilities of ``classes_``, with the arithmetic of the live path."""
         table = matrix(X)
-        parts = [np.asarray(member.predict_proba(table)).tolist() for _, member in self.members_]
-        return np.array([self.combination_.combine(row)
-                         for row in zip(*parts, strict=True)])
+        return self.combination_.combine_rows(
+            [np.asarray(member.predict_proba(table), np.float64) for _, member in self.members_])
 
 
 def _stacked(beyond: list[Floats], number: Any, weight: Floats | None) -> Combination:
     from sklearn.linear_model import LogisticRegression
 
     tested = ~np.isnan(beyond[0][:, 0])
+    known = np.unique(number[tested])
+    if known.size < np.unique(number).size:
+        raise InputError(f"the folds of a stack test {int(tested.sum())} rows with {known.size} of "
+                         f"{np.unique(number).size} classes; they must test rows of each")
     model = LogisticRegression(max_iter=1000).fit(
         np.hstack(beyond)[tested], number[tested], None if weight is None else weight[tested])
     return Combination("stack", (), tuple(tuple(map(float, row)) for row in model.coef_),

@@ -137,12 +137,55 @@ def weights(sample_weight: Any, rows: int) -> Floats | None:
     return found
 
 
+def check_classifier(estimator: Any) -> None:
+    """Refuse what cannot be cloned, fitted and asked for probabilities.
+
+    Raises
+    ------
+    InputError
+        Naming what is missing.
+
+    Examples
+    --------
+    >>> check_classifier(3)
+    Traceback (most recent call last):
+    dreammaker.domain.errors.InputError: a model must have fit, predict_proba and get_params, as \
+scikit-learn's classifiers do; int has no fit
+    """
+    if isinstance(estimator, type):
+        raise InputError("a model must be an estimator, not its class: give "
+                         f"{estimator.__name__}()")
+    for name in ("fit", "predict_proba", "get_params"):
+        if not callable(getattr(estimator, name, None)):
+            raise InputError("a model must have fit, predict_proba and get_params, as "
+                             f"scikit-learn's classifiers do; {type(estimator).__name__} has no "
+                             f"{name}")
+
+
 def fitted_clone(estimator: Any, X: Floats, y: NDArray[Any], sample_weight: Floats | None) -> Any:
-    """A fresh copy of an estimator, fitted; it is given weights only where there are some."""
+    """A fresh copy of an estimator, fitted.
+
+    Weights go where they are understood: to ``sample_weight`` of ``fit``, in a Pipeline to that of
+    its last step, in a search to that of what it searches over. An estimator without the parameter
+    learns without them.
+    """
     from sklearn.base import clone
 
-    more = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return clone(estimator).fit(X, y, **more)
+    name = None if sample_weight is None else _weight_name(estimator)
+    return clone(estimator).fit(X, y, **({} if name is None else {name: sample_weight}))
+
+
+def _weight_name(estimator: Any) -> str | None:
+    steps = getattr(estimator, "steps", None)
+    if steps:
+        name, last = steps[-1]
+        inner = _weight_name(last) if hasattr(last, "fit") else None
+        return None if inner is None else f"{name}__{inner}"
+    parameters = inspect.signature(estimator.fit).parameters
+    if "sample_weight" in parameters:
+        return "sample_weight"
+    searched = getattr(estimator, "estimator", None)
+    return None if searched is None else _weight_name(searched)
 
 
 def out_of_fold(estimator: Any, X: Any, y: NDArray[Any], classes: NDArray[Any],

@@ -4,19 +4,19 @@ It learns from rows on which the primary has a side, with the label 1 where that
 scores become probabilities by a curve that is fitted out of fold.
 """
 
-from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dreammaker.domain.errors import InputError
 from dreammaker.models.bundle import Member, Meta
 from dreammaker.models.calibration import Calibration
+from dreammaker.models.calibration_fit import fit_calibration
 from dreammaker.models.estimators import (
     Classifier,
     Floats,
     Splitter,
+    check_classifier,
     fitted_clone,
     labels,
     matrix,
@@ -39,6 +39,11 @@ def meta_inputs(X: Any, scores: Any) -> Floats:
     Returns
     -------
     float64 array, shape (n, inputs + 2)
+
+    Examples
+    --------
+    >>> meta_inputs([[7.0], [8.0]], [0.25, -0.5]).tolist()
+    [[7.0, 0.25, 1.0], [8.0, -0.5, -1.0]]
     """
     table, score = matrix(X), np.asarray(scores, np.float64)
     if score.shape != (len(table),):
@@ -55,6 +60,7 @@ class MetaModel(Classifier):
     estimator : estimator, optional
         A small ``PrimaryModel`` where not given; cloned.
     calibration : {"isotonic", "platt", "none"}
+        See ``calibration_fit``; where folds test fewer than 20 rows or one outcome only, none.
     cv : Splitter, optional
         Gives the folds of the calibration, purged where labels overlap; needed unless "none".
     threshold : float
@@ -69,6 +75,17 @@ class MetaModel(Classifier):
     fitted_ : estimator
         Trained on all rows.
     calibration_ : Calibration
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import KFold
+    >>> rng = np.random.default_rng(1)
+    >>> X = rng.normal(size=(300, 2))
+    >>> paid = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    >>> small = PrimaryModel(n_estimators=50, num_leaves=3, min_child_samples=10)
+    >>> model = MetaModel(small, "platt", KFold(3), threshold=0.6).fit(X, paid)
+    >>> model.bet_sizes(np.array([[-1.0, 0.0], [1.0, 0.0]])).round(1).tolist()
+    [0.0, 0.4]
     """
 
     def __init__(self, estimator: Any = None,
@@ -95,21 +112,23 @@ class MetaModel(Classifier):
             raise InputError(f"labels of a meta-model must be 0 and 1, were "
                              f"{self.classes_.tolist()}")
         weight = weights(sample_weight, len(table))
-        estimator = self.estimator or PrimaryModel(n_estimators=100, num_leaves=7)
+        estimator = PrimaryModel(n_estimators=100, num_leaves=7) if self.estimator is None else (
+            self.estimator)
+        check_classifier(estimator)
         self.calibration_ = Calibration()
         if self.cv is not None and self.calibration != "none":
             raw = out_of_fold(estimator, X, number, np.array([0, 1]), weight, self.cv)[:, 1]
             tested = ~np.isnan(raw)
-            fit = _isotonic if self.calibration == "isotonic" else _platt
-            self.calibration_ = fit(raw[tested], number[tested],
-                                    None if weight is None else weight[tested])
+            self.calibration_ = fit_calibration(
+                self.calibration, raw[tested], number[tested],
+                None if weight is None else weight[tested])
         self.fitted_ = fitted_clone(estimator, table, number, weight)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
         """Calibrated probabilities of 0 and 1."""
         raw = np.asarray(self.fitted_.predict_proba(matrix(X)))[:, 1]
-        found = np.array([self.calibration_.apply(p) for p in raw.tolist()])
+        found = self.calibration_.apply_rows(raw)
         return np.stack([1.0 - found, found], axis=1)
 
     def bet_sizes(self, X: Any) -> Floats:
@@ -127,19 +146,3 @@ class MetaModel(Classifier):
         """
         return Meta(Member.of(name, self.fitted_), self.calibration_, self.threshold, self.step)
 
-
-def _isotonic(raw: Floats, y: NDArray[np.int64], weight: Floats | None) -> Calibration:
-    from sklearn.isotonic import IsotonicRegression
-
-    found = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw, y, weight)
-    x, value = found.X_thresholds_.tolist(), found.y_thresholds_.tolist()
-    kept = [0] + [i + 1 for i, (a, b) in enumerate(pairwise(x)) if a < b]
-    return Calibration("isotonic", tuple(x[i] for i in kept), tuple(value[i] for i in kept))
-
-
-def _platt(raw: Floats, y: NDArray[np.int64], weight: Floats | None) -> Calibration:
-    from sklearn.linear_model import LogisticRegression
-
-    found = LogisticRegression(C=1e6, max_iter=1000).fit(raw[:, None], y, weight)
-    return Calibration("platt", slope=float(found.coef_[0, 0]),
-                       intercept=float(found.intercept_[0]))

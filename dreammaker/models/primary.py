@@ -103,7 +103,9 @@ class ForestModel(_Trees):
 
     Parameters
     ----------
-    n_estimators, max_depth, min_samples_leaf : int
+    n_estimators, min_samples_leaf : int
+    max_depth, max_leaf_nodes : int, optional
+        Bounds of a tree; None is none. Bounded by leaves, a tree grows where it gains most.
     max_features : float or str
         Of each split, as scikit-learn has it.
     max_samples : float, optional
@@ -120,12 +122,22 @@ class ForestModel(_Trees):
     fitted : sklearn.ensemble.RandomForestClassifier
     trees : TreeModel
         What predicts.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> X = rng.normal(size=(400, 3))
+    >>> model = ForestModel(n_estimators=20, min_samples_leaf=5).fit(X, np.sign(X[:, 0]))
+    >>> bool((model.predict(X) == np.sign(X[:, 0])).mean() > 0.95)
+    True
     """
 
-    def __init__(self, n_estimators: int = 200, max_depth: int = 8, min_samples_leaf: int = 50,
+    def __init__(self, n_estimators: int = 200, max_depth: int | None = 8,
+                 min_samples_leaf: int = 50, max_leaf_nodes: int | None = None,
                  max_features: float | str = "sqrt", max_samples: float | None = None,
                  balanced: bool = False, threads: int = 1, seed: int = 1) -> None:
         self.n_estimators, self.max_depth = n_estimators, max_depth
+        self.max_leaf_nodes = max_leaf_nodes
         self.min_samples_leaf, self.max_features = min_samples_leaf, max_features
         self.max_samples, self.balanced = max_samples, balanced
         self.threads, self.seed = threads, seed
@@ -138,7 +150,8 @@ class ForestModel(_Trees):
         classes, number = labels(y, len(table))
         self.fitted = RandomForestClassifier(
             self.n_estimators, max_depth=self.max_depth, min_samples_leaf=self.min_samples_leaf,
-            max_features=self.max_features, max_samples=self.max_samples,
+            max_leaf_nodes=self.max_leaf_nodes, max_features=self.max_features,
+            max_samples=self.max_samples,
             class_weight="balanced_subsample" if self.balanced else None, n_jobs=self.threads,
             random_state=self.seed).fit(table, number, weights(sample_weight, len(table)))
         self.classes_ = classes

@@ -112,7 +112,8 @@ class Evaluation:
 
 
 def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None = None, *,
-                   workers: Workers | None = None, progress: Progress | None = None) -> Evaluation:
+                   workers: Workers | None = None, progress: Progress | None = None,
+                   primary: Any = None) -> Evaluation:
     """Fit and test one configuration on every split.
 
     Parameters
@@ -124,6 +125,8 @@ def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None
         Who fits the splits; this process if absent. The result does not depend on it.
     progress : callable, optional
         Called with the splits done and their number in all.
+    primary : classifier, optional
+        Unfitted, in place of the spec's; see ``decider.fit_decider``.
 
     Returns
     -------
@@ -137,12 +140,13 @@ def cross_validate(samples: Samples, spec: ModelSpec, cv: CrossValidation | None
         If purging leaves a split too few rows to learn from.
     """
     cv = cv or CrossValidation()
-    calls = split_calls(samples, spec, cv)
+    calls = split_calls(samples, spec, cv, primary)
     with (workers or Workers()).pool() as pool:
         return evaluated(samples, spec, cv, pool.run(decide_split, calls, progress))
 
 
-def split_calls(samples: Samples, spec: ModelSpec, cv: CrossValidation) -> list[Call]:
+def split_calls(samples: Samples, spec: ModelSpec, cv: CrossValidation, primary: Any = None
+                ) -> list[Call]:
     """Arguments of `decide_split` for every split, for a pool.
 
     Raises
@@ -156,14 +160,16 @@ def split_calls(samples: Samples, spec: ModelSpec, cv: CrossValidation) -> list[
         if not train.size:
             raise InputError(f"purging and embargo leave split {number} of {count} no row to learn "
                              "from; take more days, fewer groups or a shorter horizon")
-        calls.append((Shared(samples), spec, cv, number))
+        calls.append((Shared(samples), spec, cv, number, primary))
     return calls
 
 
-def decide_split(samples: Samples, spec: ModelSpec, cv: CrossValidation, number: int) -> Any:
+def decide_split(samples: Samples, spec: ModelSpec, cv: CrossValidation, number: int,
+                 primary: Any = None) -> Any:
     """Decisions on a split's test rows by models of its training rows; see ``Decider.decide``."""
     train, test = next(islice(cv.splitter(samples).split(samples.X), number, None))
-    return fit_decider(samples.take(train), spec, cv.embargo_share).decide(samples.X[test])
+    return fit_decider(samples.take(train), spec, cv.embargo_share,
+                       primary=primary).decide(samples.X[test])
 
 
 def evaluated(samples: Samples, spec: ModelSpec, cv: CrossValidation, parts: Sequence[Any]

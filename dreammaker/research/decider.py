@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import InputError
-from dreammaker.models.calibration import Calibration
+from dreammaker.models.constant import Constant
+from dreammaker.models.estimators import check_classifier, fitted_clone
+from dreammaker.models.folds import Folds
+from dreammaker.models.meta import MetaModel, meta_inputs
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.samples import LONG, SHORT, Samples
 from dreammaker.validation import PurgedKFold
@@ -21,32 +24,6 @@ Floats = NDArray[np.float64]
 
 INNER_FOLDS = 3
 _LEAST_ROWS = 20
-_META_SEED = 7919
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """The probability where there was only one class to learn."""
-
-    probability: float
-
-    def predict_proba(self, X: Floats) -> Floats:
-        """Two columns, the same in every row."""
-        return np.tile([1.0 - self.probability, self.probability], (len(X), 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Averaged:
-    """The mean of several fitted classifiers' probabilities of the second class."""
-
-    members: dict[str, Any]
-
-    def probability(self, X: Floats) -> Floats:
-        """Of the second class, shape (n,)."""
-        found = np.zeros(len(X))
-        for model in self.members.values():
-            found += model.predict_proba(X)[:, 1]
-        return found / len(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +32,23 @@ class Decider:
 
     Attributes
     ----------
-    primary : Averaged
-        Probability that the price rises.
-    meta : Averaged, optional
-        Probability that the primary's bet pays; sees the features, the primary's score P(up) -
-        P(down), and its side (``models.bundle.META_INPUTS``).
-    calibration : Calibration
-        Of the meta-model's probability.
+    primary : classifier
+        Fitted, with the classes -1 and 1; a `Constant` where only one occurred.
+    meta : MetaModel, Constant or None
+        Whether the primary's bet pays; sees ``models.meta.meta_inputs``.
+
+    Examples
+    --------
+    >>> from dreammaker.research.noise import noise_samples
+    >>> samples = noise_samples(1, rows=300, days=6, edge=0.5)
+    >>> decider = fit_decider(samples, ModelSpec(trees=5, least_leaf=20))
+    >>> rise, side, right = decider.decide(samples.X)
+    >>> bool((side[rise > 0.5] == 1).all()), right.shape
+    (True, (300,))
     """
 
-    primary: Averaged
-    meta: Averaged | None
-    calibration: Calibration
+    primary: Any
+    meta: MetaModel | Constant | None
 
     def decide(self, X: Floats) -> tuple[Floats, NDArray[np.int8], Floats]:
         """Probability of a rise, side, and probability that the side's bet is right.
@@ -77,15 +59,17 @@ class Decider:
         ----------
         X : float64 array, shape (n, features)
         """
-        rise = self.primary.probability(X)
-        side = _side(rise)
-        right = np.maximum(rise, 1.0 - rise)
+        both = np.asarray(self.primary.predict_proba(X), np.float64)
+        score = _score(both)
+        right = both.max(axis=1)
         if self.meta is not None:
-            right = calibrated(self.calibration, self.meta.probability(meta_features(X, rise)))
-        return rise, side, np.where(side == 0, 0.0, right)
+            right = self.meta.predict_proba(meta_inputs(X, score))[:, 1]
+        side = np.sign(score).astype(np.int8)
+        return both[:, 1], side, np.where(side == 0, 0.0, right)
 
 
-def fit_decider(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01) -> Decider:
+def fit_decider(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01, *,
+                primary: Any = None, diversity: bool = False) -> Decider:
     """Fit both models.
 
     Parameters
@@ -95,46 +79,45 @@ def fit_decider(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01) 
     spec : ModelSpec
     embargo_share : float
         Least embargo of the inner folds; see `Samples.embargo`.
+    primary : classifier, optional
+        Unfitted, in place of the spec's: any of scikit-learn's with ``predict_proba``. It meets
+        NaN where a feature is not known.
+    diversity : bool
+        Measure how different an ensemble's members are, on rows they were not trained on (two more
+        fits of each; a stack measures it anyhow).
 
     Raises
     ------
     InputError
-        If there are fewer than 20 rows with a direction.
+        If there are fewer than 20 rows with a direction, or ``primary`` is no classifier.
     """
+    if primary is not None:
+        check_classifier(primary)
     directed = samples.y != 0
     if directed.sum() < _LEAST_ROWS:
         raise InputError(f"a model needs {_LEAST_ROWS} rows that have a direction to learn from, "
                          f"had {int(directed.sum())}")
-    if not spec.meta:
-        return Decider(fit_primary(samples, spec), None, Calibration())
-    folds = [(train, test) for train, test in _inner(samples, embargo_share)
-             if (samples.y[train] != 0).sum() >= _LEAST_ROWS]
-    rise = np.full(len(samples), np.nan)
-    for train, test in folds:
-        rise[test] = fit_primary(samples.take(train), spec).probability(samples.X[test])
-    known = np.flatnonzero(~np.isnan(rise))
-    if known.size < _LEAST_ROWS:
-        raise InputError(f"purged folds leave {known.size} rows to the meta-model; it needs "
-                         f"{_LEAST_ROWS}: take more days or a shorter horizon")
-    paid = bet_paid(samples, _side(np.where(np.isnan(rise), 0.5, rise)))
-    inputs = meta_features(samples.X, rise)
-    small = spec.for_meta()
-    second = np.full(len(samples), np.nan)
-    for train, test in folds:
-        rows = train[~np.isnan(rise[train])]
-        if rows.size >= _LEAST_ROWS:
-            second[test] = _fit(small, inputs[rows], paid[rows], samples.weights[rows],
-                                _META_SEED).probability(inputs[test])
-    meta = _fit(small, inputs[known], paid[known], samples.weights[known], _META_SEED)
-    both = ~np.isnan(second)
-    return Decider(fit_primary(samples, spec), meta,
-                   calibrate(second[both], paid[both], samples.weights[both]))
+    meta = _fit_meta(samples, spec, embargo_share, primary) if spec.meta else None
+    return Decider(fit_primary(samples, spec, embargo_share, primary=primary, diversity=diversity),
+                   meta)
 
 
-def fit_primary(samples: Samples, spec: ModelSpec) -> Averaged:
-    """The primary model, on the rows that have a direction."""
+def fit_primary(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01, *,
+                primary: Any = None, diversity: bool = False) -> Any:
+    """The primary model, fitted on the rows that have a direction; see `fit_decider`.
+
+    A stack whose purged folds leave it too few rows to learn from is the mean of its members.
+    """
     rows = np.flatnonzero(samples.y != 0)
-    return _fit(spec, samples.X[rows], samples.y[rows] > 0, samples.weights[rows], 0)
+    y = samples.y[rows].astype(np.int64)
+    if (y == y[0]).all():
+        return Constant(float(y[0] > 0), -1, 1)
+    folds = None
+    if primary is None and (spec.kind == "stack" or (diversity and spec.kind == "ensemble")):
+        folds = _usable(samples, embargo_share, rows, y)
+    weights = samples.weights[rows]
+    return fitted_clone(spec.primary(folds) if primary is None else primary, samples.X[rows], y,
+                        weights / weights.mean())
 
 
 def bet_paid(samples: Samples, side: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -143,71 +126,51 @@ def bet_paid(samples: Samples, side: NDArray[np.int8]) -> NDArray[np.bool_]:
     return np.asarray(gain > samples.cost_points)
 
 
-def meta_features(X: Floats, rise: Floats) -> Floats:
-    """The meta-model's columns: the features, the primary's score, and its side."""
-    score = 2.0 * rise - 1.0
-    return np.column_stack([X, score, np.sign(score)])
+def inner_folds(samples: Samples, embargo_share: float = 0.01) -> Folds:
+    """Purged folds within training rows, by the ends of labels and bets.
 
-
-def calibrate(probability: Floats, outcome: NDArray[np.bool_], weights: Floats) -> Calibration:
-    """Platt's curve over the probability by Newton's method, near the identity where data are few.
-
-    Parameters
-    ----------
-    probability : float64 array, shape (n,)
-        Out of fold.
-    outcome : bool array, shape (n,)
-    weights : float64 array, shape (n,)
-
-    Examples
-    --------
-    >>> calibrate(np.array([0.4, 0.6]), np.array([False, True]), np.ones(2)).kind
-    'none'
+    Raises
+    ------
+    InputError
+        If the features' memory covers all rows.
     """
-    if outcome.size < _LEAST_ROWS or outcome.all() or not outcome.any():
-        return Calibration()
-    columns = np.column_stack([probability - 0.5, np.ones(len(probability))])
-    scale = weights / weights.mean()
-    # Around 1/2 the identity has slope 4. A prior of a few rows holds the slope there: separable
-    # data would send it to infinity.
-    prior, strength = np.array([4.0, 0.0]), np.array([0.05, 1e-6])
-    at = prior.copy()
-    for _ in range(100):
-        fitted = 1.0 / (1.0 + np.exp(-columns @ at))
-        slope = columns.T @ (scale * (fitted - outcome)) + strength * (at - prior)
-        bend = (columns * (scale * fitted * (1.0 - fitted))[:, None]).T @ columns
-        step = np.clip(np.linalg.solve(bend + np.diag(strength), slope), -4.0, 4.0)
-        at = at - step
-        if np.abs(step).max() < 1e-10:
-            break
-    # A slope below 0 would say the opposite of what the model says: then it knows nothing.
-    steep = max(float(at[0]), 0.0)
-    return Calibration("platt", slope=steep, intercept=float(at[1]) - 0.5 * steep)
+    return Folds.of(PurgedKFold(INNER_FOLDS, embargo=samples.embargo(embargo_share),
+                                label_end_times=samples.t_end,
+                                label_start_times=samples.t_start), samples.X)
 
 
-def calibrated(calibration: Calibration, probability: Floats) -> Floats:
-    """`Calibration.apply` over many."""
-    if calibration.kind == "none":
-        return probability
-    return np.array([calibration.apply(value) for value in probability.tolist()])
+def _fit_meta(samples: Samples, spec: ModelSpec, embargo_share: float, primary: Any
+              ) -> MetaModel | Constant:
+    folds = inner_folds(samples, embargo_share)
+    score = np.full(len(samples), np.nan)
+    for train, test in folds.pairs:
+        if (samples.y[train] != 0).sum() >= _LEAST_ROWS:
+            fitted = fit_primary(samples.take(train), spec, embargo_share, primary=primary)
+            score[test] = _score(np.asarray(fitted.predict_proba(samples.X[test]), np.float64))
+    if (tested := int((~np.isnan(score)).sum())) < _LEAST_ROWS:
+        raise InputError(f"purged folds leave {tested} rows to the meta-model; it needs "
+                         f"{_LEAST_ROWS}: take more days or a shorter horizon")
+    # Without a side there is no bet, and nothing to learn about one.
+    rows = np.flatnonzero(np.abs(score) > 0.0)
+    part = samples.take(rows)
+    paid = bet_paid(part, np.sign(score[rows]).astype(np.int8)).astype(np.int64)
+    if len(part) < _LEAST_ROWS or (paid == paid[0]).all():
+        return Constant(float(len(part) >= _LEAST_ROWS and paid[0]))
+    model = spec.meta_model(folds.within(rows).learnable(paid, _LEAST_ROWS))
+    return model.fit(meta_inputs(part.X, score[rows]), paid, part.weights / part.weights.mean())
 
 
-def _inner(samples: Samples, embargo_share: float) -> Any:
-    folds = PurgedKFold(INNER_FOLDS, embargo=samples.embargo(embargo_share),
-                        label_end_times=samples.t_end, label_start_times=samples.t_start)
-    return folds.split(samples.X)
+def _usable(samples: Samples, embargo_share: float, rows: NDArray[np.intp], y: NDArray[np.int64]
+            ) -> Folds | None:
+    """Folds of the rows with a direction; None where they test too little to learn from."""
+    try:
+        folds = inner_folds(samples, embargo_share).within(rows).learnable(y, _LEAST_ROWS)
+    except InputError:
+        return None
+    tested = folds.tested
+    return folds if tested.size >= _LEAST_ROWS and np.unique(y[tested]).size == 2 else None
 
 
-def _fit(spec: ModelSpec, X: Floats, target: NDArray[np.bool_], weights: Floats,
-         offset: int) -> Averaged:
-    if target.all() or not target.any():
-        return Averaged({"constant": Constant(float(target[0]))})
-    scale = weights / weights.mean()
-    members = spec.members(offset)
-    for model in members.values():
-        model.fit(X, target.astype(np.int64), sample_weight=scale)
-    return Averaged(members)
-
-
-def _side(rise: Floats) -> NDArray[np.int8]:
-    return np.sign(2.0 * rise - 1.0).astype(np.int8)
+def _score(probabilities: Floats) -> Floats:
+    """P(up) - P(down), with the arithmetic of the live path."""
+    return np.asarray(probabilities[:, -1] - probabilities[:, 0])

@@ -1,11 +1,20 @@
-"""The estimators that the bench trains, by name, with everything that makes a fit repeatable."""
+"""The recipes of the models that the bench trains: everything that makes a fit repeatable."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from dreammaker.domain.errors import ConfigError
+from dreammaker.models.ensemble import Ensemble
+from dreammaker.models.estimators import Classifier
+from dreammaker.models.folds import Folds
+from dreammaker.models.meta import MetaModel
+from dreammaker.models.primary import ForestModel, PrimaryModel
 
-KINDS = ("lightgbm", "forest", "ensemble")
+Kind = Literal["lightgbm", "forest", "ensemble", "stack"]
+KINDS: tuple[Kind, ...] = ("lightgbm", "forest", "ensemble", "stack")
+
+_META_SEED = 7919
+_SEEDS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +23,9 @@ class ModelSpec:
 
     Parameters
     ----------
-    kind : {"lightgbm", "forest", "ensemble"}
-        Boosted trees, a random forest, or the mean of both probabilities.
+    kind : {"lightgbm", "forest", "ensemble", "stack"}
+        Boosted trees, a random forest, the mean of both probabilities, or a logistic regression on
+        both, fitted on probabilities of rows that neither was trained on.
     trees : int
         In all, 1 to 10 000.
     leaves : int
@@ -43,11 +53,13 @@ class ModelSpec:
 
     Examples
     --------
-    >>> ModelSpec(kind="forest", trees=50).kind
-    'forest'
+    >>> ModelSpec(kind="forest", trees=50).primary().n_estimators
+    50
+    >>> [name for name, _ in ModelSpec(kind="ensemble").primary().members]
+    ['lightgbm', 'forest']
     """
 
-    kind: Literal["lightgbm", "forest", "ensemble"] = "lightgbm"
+    kind: Kind = "lightgbm"
     trees: int = 100
     leaves: int = 15
     least_leaf: int = 50
@@ -62,7 +74,7 @@ class ModelSpec:
         if self.kind not in KINDS:
             raise ConfigError(f"a model must be one of {', '.join(KINDS)}, was {self.kind!r}")
         for name, least, most in (("trees", 1, 10_000), ("leaves", 2, 4096),
-                                  ("least_leaf", 1, 1_000_000), ("seed", 0, 2**31 - 1)):
+                                  ("least_leaf", 1, 1_000_000), ("seed", 0, _SEEDS - 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise ConfigError(f"{name} must be a whole number in [{least}, {most}], was "
@@ -73,45 +85,47 @@ class ModelSpec:
         if not 0.0 <= self.threshold < 1.0:
             raise ConfigError(f"threshold must be in [0, 1), was {self.threshold!r}")
 
-    def members(self, offset: int = 0) -> dict[str, Any]:
-        """Unfitted classifiers by name; their probabilities are averaged.
+    def primary(self, folds: Folds | None = None) -> Classifier:
+        """The model of the direction, unfitted.
 
         Parameters
         ----------
-        offset : int
-            Added to the seed, so that primary and meta-model draw differently.
+        folds : Folds, optional
+            Of the rows that it will be fitted on: an ensemble measures its diversity on them, a
+            stack learns there what its members are worth. Without one a stack is a mean.
         """
-        seed = self.seed + offset
         if self.kind == "lightgbm":
-            return {"lightgbm": self._boosted(self.trees, seed)}
+            return self._boosted(self.trees)
         if self.kind == "forest":
-            return {"forest": self._forest(self.trees, seed)}
+            return self._forest(self.trees)
         half = max(1, self.trees // 2)
-        return {"lightgbm": self._boosted(half, seed), "forest": self._forest(half, seed)}
+        return Ensemble([("lightgbm", self._boosted(half)), ("forest", self._forest(half))],
+                        "stack" if self.kind == "stack" and folds is not None else "soft",
+                        cv=folds)
 
-    def for_meta(self) -> "ModelSpec":
-        """The meta-model's own spec: one model, smaller, since it learns from noisier labels."""
-        return replace(self, kind="forest" if self.kind == "forest" else "lightgbm",
-                       trees=max(1, self.trees // 2), leaves=min(self.leaves, 7))
+    def meta_model(self, folds: Folds) -> MetaModel:
+        """The model of the bets, unfitted; calibrated by Platt's curve out of these folds.
+
+        It is one model, smaller than the first, since it learns from noisier labels, and draws
+        other random numbers.
+        """
+        kind: Kind = "forest" if self.kind == "forest" else "lightgbm"
+        small = replace(self, kind=kind, trees=max(1, self.trees // 2), leaves=min(self.leaves, 7),
+                        seed=(self.seed + _META_SEED) % _SEEDS)
+        return MetaModel(small.primary(), "platt", folds, self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """Every value, fit for JSON."""
         return asdict(self)
 
-    def _boosted(self, trees: int, seed: int) -> Any:
-        from lightgbm import LGBMClassifier
+    def _boosted(self, trees: int) -> PrimaryModel:
+        return PrimaryModel(
+            n_estimators=trees, num_leaves=self.leaves, min_child_samples=self.least_leaf,
+            learning_rate=self.learning_rate, subsample=self.rows, colsample_bytree=self.columns,
+            reg_lambda=0.0, seed=self.seed)
 
-        # One thread and row-wise histograms: sums are added in one order on every machine.
-        return LGBMClassifier(
-            n_estimators=trees, num_leaves=self.leaves, learning_rate=self.learning_rate,
-            min_child_samples=self.least_leaf, subsample=self.rows, subsample_freq=1,
-            colsample_bytree=self.columns, random_state=seed, n_jobs=1, deterministic=True,
-            force_row_wise=True, verbosity=-1)
-
-    def _forest(self, trees: int, seed: int) -> Any:
-        from sklearn.ensemble import RandomForestClassifier
-
-        return RandomForestClassifier(
-            n_estimators=trees, max_leaf_nodes=self.leaves, min_samples_leaf=self.least_leaf,
-            max_features=self.columns, max_samples=self.rows if self.rows < 1.0 else None,
-            random_state=seed, n_jobs=1)
+    def _forest(self, trees: int) -> ForestModel:
+        return ForestModel(
+            n_estimators=trees, max_depth=None, max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.least_leaf, max_features=self.columns,
+            max_samples=self.rows if self.rows < 1.0 else None, seed=self.seed)

@@ -1,5 +1,6 @@
 """Which feature rows become decision rows: by time, by bars, or by the CUSUM filter."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -8,10 +9,10 @@ from dreammaker.domain.instrument import Instrument
 from dreammaker.engine.decisions import TimeDecisionClock
 from dreammaker.engine.ports import DecisionClock
 from dreammaker.features.bar_clock import BarDecisionClock
-from dreammaker.features.bar_rules import BarRule, Weight
+from dreammaker.features.bar_rules import BarRule
 from dreammaker.features.cusum_clock import CusumDecisionClock
+from dreammaker.models.decision_clock import BAR_CLOCKS, bar_clock, bar_rule, clock_entry, clock_of
 
-_WEIGHTS: dict[str, Weight] = {"tick": "tick", "volume": "volume", "dollar": "dollar"}
 _HELP = ("time:SECONDS, tick:PRINTS, volume:LOTS, dollar:VALUE, cusum:POINTS, or "
          "{tick,volume,dollar}_{imbalance,run}:PRINTS")
 
@@ -79,17 +80,42 @@ class Sampler:
             return cls(seconds=size)
         if kind == "cusum":
             return cls(kind="cusum", points=size)
-        weight_name, _, form = kind.partition("_")
-        weight = _WEIGHTS.get(weight_name)
-        if weight is None or form not in ("", "imbalance", "run"):
+        if kind not in BAR_CLOCKS:
             raise ConfigError(f"a sampler must be {_HELP}; was {text!r}")
-        if form == "imbalance":
-            return cls(kind="bars", rule=BarRule.imbalance(weight=weight, expected_length=size))
-        if form == "run":
-            return cls(kind="bars", rule=BarRule.runs(weight=weight, expected_length=size))
-        if kind == "tick":
-            return cls(kind="bars", rule=BarRule.ticks(size))
-        return cls(kind="bars", rule=BarRule(form="total", weight=weight, threshold=size))
+        return cls(kind="bars", rule=bar_rule(kind, size))
+
+    @classmethod
+    def of_loop_clock(cls, entry: Mapping[str, Any]) -> "Sampler":
+        """The sampler that decides as a bundle's clock does: the inverse of `loop_clock`.
+
+        Raises
+        ------
+        ConfigError
+            If the entry names no clock of the loop.
+        """
+        clock, size = clock_of(entry)
+        return cls(seconds=size) if clock == "time" else cls(kind="bars",
+                                                             rule=bar_rule(clock, size))
+
+    def loop_clock(self) -> dict[str, Any]:
+        """When the loop decides, as a bundle stores it (``decision_clock.sampler_of``).
+
+        Raises
+        ------
+        ConfigError
+            If the loop has no such clock.
+
+        Examples
+        --------
+        >>> Sampler.parse("volume:500").loop_clock()
+        {'clock': 'volume', 'bar_size': 500.0}
+        """
+        if self.rule is not None:
+            return clock_entry(*bar_clock(self.rule))
+        if self.kind != "time":
+            raise ConfigError(f"a bundle cannot be trained on a {self.kind} sampler, which the "
+                              "loop does not decide by; allowed: time and bars")
+        return clock_entry("time", self.seconds)
 
     def clock(self, instrument: Instrument) -> DecisionClock:
         """A fresh decision clock."""

@@ -2,28 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dreammaker.domain.errors import ConfigError, InputError
-from dreammaker.models.bundle import InputStatistics, LiveRules, Member, Meta, ModelBundle
+from dreammaker.domain.errors import InputError
+from dreammaker.models.bundle import InputStatistics, LiveRules, Meta, ModelBundle
 from dreammaker.models.bundle_view import BundleView
-from dreammaker.models.combination import Combination
+from dreammaker.models.bundling import bundle_members, library_versions
+from dreammaker.models.constant import Constant
 from dreammaker.research.crossval import CrossValidation, Evaluation, cross_validate
-from dreammaker.research.decider import Averaged, Constant, Decider, fit_decider
+from dreammaker.research.decider import Decider, fit_decider
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.evaluate import BASIS, trial_of
 from dreammaker.research.samples import Samples
-from dreammaker.research.sampling import Sampler
 from dreammaker.research.trials import Trial
 from dreammaker.research.workers import Progress, Workers
 
 if TYPE_CHECKING:
     from dreammaker.research.dataset import Dataset
 
-_LIBRARIES = ("lightgbm", "scikit-learn", "numpy", "scipy")
 _LEAST_ENTRY = 1e-9
 
 
@@ -79,7 +77,7 @@ def train(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossValidatio
         If there are too few rows, or all of them rose, or fell.
     """
     cv = cv or CrossValidation()
-    loop_clock(data.sampler)
+    data.sampler.loop_clock()
     evaluation = cross_validate(samples, spec, cv, workers=workers, progress=progress)
     bundle, _ = fit_bundle(data, samples, spec, cv, name=name, found={
         "basis": BASIS, "embargo_share": samples.embargo(cv.embargo_share),
@@ -104,23 +102,25 @@ def fit_bundle(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossVali
     name : str
         Of the bundle; by symbol and kind of model where empty.
     found : mapping, optional
-        Validation figures for the record.
+        Validation figures for the record; an ensemble's diversity, out of fold, is added.
 
     Raises
     ------
     ConfigError, InputError
         As `train`.
     """
-    clock = loop_clock(data.sampler)
-    decider = fit_decider(samples, spec, cv.embargo_share)
+    clock = data.sampler.loop_clock()
+    decider = fit_decider(samples, spec, cv.embargo_share, diversity=True)
+    if isinstance(decider.primary, Constant):
+        raise InputError("all labels have one direction, so that there is nothing to learn")
+    members, combination, classes = bundle_members(decider.primary)
     identity = identity_of(data, samples, spec, cv)
     bundle = ModelBundle(
-        name or f"{data.symbol}_{spec.kind}", (-1, 1), _members(decider.primary),
-        Combination("soft", (1.0,) * len(decider.primary.members)),
+        name or f"{data.symbol}_{spec.kind}", classes, members, combination,
         BundleView(data.feature_names, data.tick_size), InputStatistics.of(samples.X),
         data.features, data.rule.to_dict(), clock, _training(data, samples, identity),
-        _meta(decider, spec), live_rules(spec, data.rule.horizon_s), dict(found or {}),
-        {library: version(library) for library in _LIBRARIES})
+        _meta(decider), live_rules(spec, data.rule.horizon_s),
+        {**(found or {}), "diversity": _diversity(decider)}, library_versions())
     return bundle, decider
 
 
@@ -130,31 +130,6 @@ def identity_of(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossVal
     return {"data": data.content_hash, "rule": data.rule.to_dict(),
             "sampler": data.sampler.to_dict(), "spec": spec.to_dict(), "cv": asdict(cv),
             "cost_points": samples.cost_points}
-
-
-def loop_clock(sampler: Sampler) -> dict[str, Any]:
-    """When the loop decides, as a bundle stores it (``bundle.sampler_of``).
-
-    Raises
-    ------
-    ConfigError
-        If the loop has no such clock.
-
-    Examples
-    --------
-    >>> loop_clock(Sampler.parse("volume:500"))
-    {'clock': 'volume', 'bar_size': 500.0}
-    """
-    if sampler.kind == "time":
-        return {"clock": "time", "interval_s": float(sampler.seconds)}
-    if sampler.kind != "bars" or sampler.rule is None:
-        raise ConfigError(f"a bundle cannot be trained on a {sampler.kind} sampler, which the loop "
-                          "does not decide by; allowed: time and bars")
-    rule = sampler.rule
-    if rule.threshold is not None and rule.form == "total":
-        return {"clock": str(rule.weight), "bar_size": float(rule.threshold)}
-    form = {"imbalance": "imbalance", "runs": "run"}[rule.form]
-    return {"clock": f"{rule.weight}_{form}", "bar_size": float(rule.expected_length)}
 
 
 def live_rules(spec: ModelSpec, horizon_s: float) -> LiveRules:
@@ -167,21 +142,17 @@ def live_rules(spec: ModelSpec, horizon_s: float) -> LiveRules:
     return LiveRules(entry=entry, exit=0.0, min_hold_s=horizon_s)
 
 
-def _members(primary: Averaged) -> tuple[Member, ...]:
-    if any(isinstance(model, Constant) for model in primary.members.values()):
-        raise InputError("all labels have one direction, so that there is nothing to learn")
-    return tuple(Member.of(name, model) for name, model in primary.members.items())
-
-
-def _meta(decider: Decider, spec: ModelSpec) -> Meta | None:
-    if decider.meta is None:
-        return None
-    model = next(iter(decider.meta.members.values()))
-    if isinstance(model, Constant):
-        outcome = "pays" if model.probability > 0.5 else "loses"
+def _meta(decider: Decider) -> Meta | None:
+    if isinstance(decider.meta, Constant):
+        outcome = "pays" if decider.meta.probability > 0.5 else "loses"
         raise InputError(f"every bet of the primary model {outcome}, so that a meta-model has "
                          "nothing to learn; train without one")
-    return Meta(Member.of("meta", model), decider.calibration, spec.threshold)
+    return None if decider.meta is None else decider.meta.as_meta()
+
+
+def _diversity(decider: Decider) -> dict[str, Any] | None:
+    found = getattr(decider.primary, "diversity_", None)
+    return None if found is None else found.as_dict()
 
 
 def _training(data: "Dataset", samples: Samples, identity: dict[str, Any]) -> dict[str, Any]:

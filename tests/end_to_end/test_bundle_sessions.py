@@ -10,7 +10,8 @@ from dreammaker.assembly.sources import open_source
 from dreammaker.backtest.days import plan_days
 from dreammaker.backtest.identity import run_identity
 from dreammaker.domain.errors import StoreError
-from dreammaker.models.bundle import LiveRules, ModelBundle, sampler_of
+from dreammaker.models.bundle import LiveRules, ModelBundle
+from dreammaker.models.decision_clock import sampler_of
 from dreammaker.store.journal import Entry
 from tests.end_to_end.sessions import run_folder, short_config
 from tests.unit.bundle_scenes import KEY, make_bundle

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from dreammaker.app.cli import build
 from dreammaker.domain.errors import DreamMakerError, StoreError, VerificationError
 from dreammaker.models.bundle import ModelBundle
+from dreammaker.models.meta import meta_inputs
 from dreammaker.research.dataset import build_dataset
 from dreammaker.research.decider import fit_decider
 from dreammaker.research.samples import samples_of
@@ -112,9 +113,11 @@ def test_command_when_input_is_wrong_then_one_sentence(
     assert caught.value.exit_code in (2, 3)
 
 
-def test_bundle_when_loaded_then_it_decides_as_the_fit_did(
-        archive: Path, trained: dict[str, Any]) -> None:
-    bundle = ModelBundle.load(archive / "one")
+@pytest.mark.parametrize("kind", ["lightgbm", "stack"])
+def test_bundle_when_loaded_then_it_decides_as_the_fit_did(kind: str, archive: Path) -> None:
+    out = archive / f"as_fitted_{kind}"
+    call("train", "WIN", "--out", out, "--model", kind, *places(archive), *QUICK)
+    bundle = ModelBundle.load(out)
     recipe = Recipe.of(bundle)
     store = EventStore(archive / "data")
     days = store.days("WIN")
@@ -122,16 +125,33 @@ def test_bundle_when_loaded_then_it_decides_as_the_fit_did(
     samples = samples_of(data, (store.open("WIN", day) for day in days), recipe.cost_points)
     assert identity_of(data, samples, recipe.spec, recipe.cv)["data"] == bundle.training["data"]
     decider = fit_decider(samples, recipe.spec, recipe.cv.embargo_share)
-    rise, _, right = decider.decide(samples.X)
+    rise, side, right = decider.decide(samples.X)
     assert decider.meta is not None and bundle.meta is not None
-    mine = bundle.members[0].trees.predict_proba(samples.X)[:, 1]
-    np.testing.assert_allclose(mine, rise, rtol=0, atol=1e-12)
-    score = 2.0 * mine - 1.0
-    second = bundle.meta.member.trees.predict_proba(
-        np.column_stack([samples.X, score, np.sign(score)]))[:, 1]
-    pays = [bundle.meta.calibration.apply(value) for value in second.tolist()]
-    np.testing.assert_allclose(np.where(score == 0.0, 0.0, pays), right, rtol=0, atol=1e-9)
+    assert bundle.combination.kind == ("stack" if kind == "stack" else "soft")
+    assert len(bundle.members) == (2 if kind == "stack" else 1)
+    both = bundle.combination.combine_rows(
+        [member.trees.predict_proba(samples.X) for member in bundle.members])
+    assert np.array_equal(both[:, 1], rise)
+    score = both[:, 1] - both[:, 0]
+    second = bundle.meta.member.trees.predict_proba(meta_inputs(samples.X, score))[:, 1]
+    pays = bundle.meta.calibration.apply_rows(second)
+    assert np.array_equal(np.where(side == 0, 0.0, pays), right)
     assert len(np.unique(right)) > 3
+
+
+def test_train_when_an_ensemble_then_diversity_and_label_hash_are_told(archive: Path) -> None:
+    for kind in ("ensemble", "stack"):
+        found = call("train", "WIN", "--out", archive / kind, "--model", kind, "--no-meta",
+                     *places(archive), *QUICK)
+        assert set(found["diversity"]["accuracy"]) == {"lightgbm", "forest"}
+        assert 0.0 <= found["diversity"]["pairs"][0]["disagreement"] < 1.0
+        bundle = ModelBundle.load(archive / kind)
+        assert bundle.validation["diversity"] == found["diversity"]
+        bundle.require(features=bundle.features, label=found["label_hash"])
+    shown = CliRunner().invoke(build(), [
+        "train", "WIN", "--out", str(archive / "shown"), "--model", "ensemble", "--no-meta",
+        *places(archive), *QUICK[:-1]]).output
+    assert "members are right" in shown and found["label_hash"] in shown and "disagree" in shown
 
 
 def test_validate_when_a_byte_of_the_bundle_changed_then_refused(

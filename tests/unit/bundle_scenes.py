@@ -11,12 +11,12 @@ from dreammaker.models.bundle import (
     Member,
     Meta,
     ModelBundle,
-    sampler_of,
 )
 from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
+from dreammaker.models.decision_clock import sampler_of
 
 KEY = b"a key of ours"
 

@@ -15,12 +15,12 @@ from dreammaker.models.bundle import (
     Member,
     ModelBundle,
     label_hash,
-    sampler_of,
 )
 from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.config import ModelConfig
+from dreammaker.models.decision_clock import sampler_of
 from dreammaker.models.gate import Evidence, GateConfig, judge
 from dreammaker.models.view import MODEL_FEATURES
 from tests.unit.bundle_scenes import KEY, feature_rows, make_bundle, saved

@@ -18,8 +18,10 @@ from dreammaker.models.bundle import InputStatistics, LiveRules, Member, ModelBu
 from dreammaker.models.bundle_predictor import BundlePredictor
 from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.bundling import bundle_members, library_versions
+from dreammaker.models.combination import Combination
 from dreammaker.models.diversity import diversity
 from dreammaker.models.ensemble import Ensemble
+from dreammaker.models.folds import Folds
 from dreammaker.models.meta import MetaModel, meta_inputs
 from dreammaker.models.primary import ForestModel, PrimaryModel
 from dreammaker.validation import PurgedKFold
@@ -147,6 +149,19 @@ def test_stacking_when_fitted_then_on_rows_the_members_have_not_seen(data) -> No
     assert np.allclose(stack.predict_proba(X)[:, 1], 1 / (1 + np.exp(-z)), atol=1e-12)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_combinations_when_of_many_rows_then_the_bits_of_one(classes) -> None:
+    rng = np.random.default_rng(classes)
+    members = [rng.dirichlet(np.ones(classes), 200) for _ in range(3)]
+    rows = 1 if classes == 2 else classes
+    for combination in (
+            Combination("soft", tuple(rng.uniform(size=3).tolist())),
+            Combination("stack", (), tuple(map(tuple, rng.normal(size=(rows, 3 * classes))
+                                               .tolist())), tuple(rng.normal(size=rows).tolist()))):
+        one = [combination.combine([m[i].tolist() for m in members]) for i in range(200)]
+        assert combination.combine_rows(members).tolist() == one
+
+
 def test_ensembles_when_wrong_then_refused(data) -> None:
     X, y, _ = data
     one = PrimaryModel(**BOOST)
@@ -156,6 +171,13 @@ def test_ensembles_when_wrong_then_refused(data) -> None:
                        (Ensemble([("a", one)], "vote"), "method must be soft")):
         with pytest.raises(InputError, match=words):
             bad.fit(X, y)
+    with pytest.raises(InputError, match="a stack test 200 rows with 1 of 2 classes"):
+        halves = np.repeat([-1, 1], 300)
+        Ensemble([("a", one)], "stack", cv=Folds([(range(200, 600), range(200)),
+                                                  (range(100, 600), range(100))], 600)
+                 ).fit(X, halves)
+    with pytest.raises(InputError, match="int has no fit"):
+        Ensemble([("a", 3)]).fit(X, y)
     with pytest.raises(StoreError, match="does not fit 1 member"):
         Ensemble([("a", one)], weights=[1, 2]).fit(X, y)
     halves = np.repeat([-1, 1], 300)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from dreammaker.domain.errors import ConfigError, InputError, StoreError, VerificationError
-from dreammaker.models.calibration import Calibration
 from dreammaker.models.gate import (
     Evidence,
     GateConfig,
@@ -23,7 +22,6 @@ from dreammaker.research.crossval import (
     area_under_curve,
     cross_validate,
 )
-from dreammaker.research.decider import calibrate, fit_decider, meta_features
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.evaluate import judge_trials
 from dreammaker.research.noise import noise_samples
@@ -80,45 +78,6 @@ def test_auc_when_by_hand_then_equal() -> None:
     y = np.array([-1, 1, -1, 1, 0], np.int8)
     assert area_under_curve(np.array([0.1, 0.4, 0.4, 0.8, 9.0]), y) == 0.875
     assert np.isnan(area_under_curve(np.ones(2), np.array([1, 1], np.int8)))
-
-
-@pytest.mark.parametrize("kind", ["lightgbm", "forest", "ensemble"])
-def test_decider_when_fitted_twice_then_equal_and_other_seed_differs(kind: str) -> None:
-    samples = noise_samples(3, rows=300, days=6, edge=0.5)
-    spec = ModelSpec(kind=kind, trees=6, least_leaf=10)  # type: ignore[arg-type]
-    first, again, other = (fit_decider(samples, each).decide(samples.X)
-                           for each in (spec, spec, replace(spec, seed=2)))
-    assert np.array_equal(first[0], again[0]) and np.array_equal(first[2], again[2])
-    assert not np.array_equal(first[0], other[0])
-
-
-def test_decider_when_one_class_only_then_constant() -> None:
-    samples = noise_samples(3, rows=120, days=6)
-    up = replace(samples, y=np.ones(120, np.int8))
-    rise, side, _ = fit_decider(up, ModelSpec(trees=3)).decide(samples.X)
-    assert (rise == 1.0).all() and (side == 1).all()
-
-
-def test_decider_when_too_few_rows_then_refused() -> None:
-    with pytest.raises(InputError, match="needs 20 rows"):
-        fit_decider(six(), ModelSpec())
-
-
-def test_meta_when_trained_then_its_last_columns_are_probability_and_side() -> None:
-    found = meta_features(np.zeros((3, 1)), np.array([0.2, 0.7, np.nan]))
-    assert found[:2].round(9).tolist() == [[0.0, -0.6, -1.0], [0.0, 0.4, 1.0]]
-    assert np.isnan(found[2, 1:]).all()
-
-
-def test_calibration_when_overconfident_then_slope_below_one() -> None:
-    rng = np.random.default_rng(1)
-    true = rng.uniform(0.4, 0.6, 20_000)
-    found = calibrate(0.5 + 2 * (true - 0.5), rng.random(20_000) < true, np.ones(20_000))
-    assert found.kind == "platt" and abs(found.apply(0.6) - 0.55) < 0.01
-    assert abs(found.apply(0.5) - 0.5) < 0.01
-    assert calibrate(true[:5], true[:5] > 0.5, np.ones(5)) == Calibration()
-    against = calibrate(true, rng.random(20_000) > true, np.ones(20_000))
-    assert against.slope == 0.0
 
 
 def test_cross_validation_when_embargo_leaves_nothing_then_refused() -> None:

@@ -52,7 +52,8 @@ with an embargo that covers the features' memory) and counted in the list of tri
 fitted on all rows. The bundle is not tradable before: dreammaker validate BUNDLE --gate
 """
 
-Model = Annotated[str, typer.Option(help="lightgbm, forest or ensemble (the mean of both).")]
+Model = Annotated[str, typer.Option(help="lightgbm, forest, ensemble (the mean of both) or stack "
+                                         "(a logistic regression on both, fitted out of fold).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +86,6 @@ def train(
     from dreammaker.research.estimators import ModelSpec
     from dreammaker.research.label_rule import LabelRule
     from dreammaker.research.sampling import Sampler
-    from dreammaker.research.train import loop_clock
     from dreammaker.research.train import train as fit
     from dreammaker.research.trials import TrialLedger
 
@@ -97,7 +97,7 @@ def train(
                      target_points=target, least_points=least_points, latency_ms=latency_ms,
                      weight=weight)  # type: ignore[arg-type]
     sampler = Sampler.parse(sample)
-    loop_clock(sampler)
+    sampler.loop_clock()
     cv = CrossValidation(groups, test_groups, embargo)
     workers = workers_of(jobs, cluster)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
@@ -116,9 +116,12 @@ def train(
 
 def figures_of(trained: "Trained") -> dict[str, Any]:
     """What the training found, fit for JSON."""
+    from dreammaker.models.bundle import label_hash
+
     training, found = trained.bundle.training, trained.bundle.validation
     return {"symbol": training["symbol"], "rows": training["rows"],
             "sessions": len(training["days"]), "cost_points": training["cost_points"],
+            "label_hash": label_hash(trained.bundle.label_rule),
             **{name: value if value == value else None for name, value in found.items()}}
 
 
@@ -132,6 +135,24 @@ def _show(trained: "Trained", out: Path, content: str) -> None:
         ("net", f"{found['net_points']:.6g} points a lot, round trips cost "
                 f"{found['cost_points']:.4g} points besides the spread"),
         ("net by path", ", ".join(f"{net:.6g}" for net in found["net_points_by_path"])),
+        *_diversity(found["diversity"]),
+        ("label rule", f"{found['label_hash']} (model.bundle_label)"),
         ("made of", found["basis"])])
     print(f"Written to {out} ({content[:16]}); not tradable before: dreammaker validate {out} "
           "--gate")
+
+
+def _diversity(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Rows on how different an ensemble's members are; none where there is one model."""
+    if found is None:
+        return []
+
+    def text(value: float | None) -> str:
+        return "unknown" if value is None else f"{value:.3f}"
+
+    right = ", ".join(f"{name} {100 * share:.1f} %" for name, share in found["accuracy"].items())
+    return [("members are right", f"{right} of rows they had not seen"),
+            *((f"{pair['of'][0]} and {pair['of'][1]}",
+               f"disagree on {100 * pair['disagreement']:.1f} % of rows, correlation of errors "
+               f"{text(pair['error_correlation'])}, Q {text(pair['q_statistic'])}")
+              for pair in found["pairs"])]

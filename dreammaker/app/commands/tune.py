@@ -64,7 +64,8 @@ def tune(
         weight: Weight = "uniqueness", slippage_ticks: Slippage = 0.0,
         horizons: Annotated[str, typer.Option(help="Seconds, with commas.")] = "60",
         barriers: Annotated[str, typer.Option(help="Multiples of the target, with commas.")] = "1",
-        models: Annotated[str, typer.Option(help="lightgbm, forest, ensemble; with commas.")] =
+        models: Annotated[str, typer.Option(help="lightgbm, forest, ensemble, stack; with "
+                                                   "commas.")] =
         "lightgbm",
         meta: Annotated[bool, typer.Option("--meta/--no-meta", help="A second model says which "
                                                                     "bets are taken.")] = True,
