@@ -67,14 +67,25 @@ def read_bundle(config: SystemConfig) -> ModelBundle | None:
     """The bundle that a configuration names, verified; None where it names none."""
     if not config.model.bundle:
         return None
-    key = None
-    if config.model.bundle_key_file:
-        path = Path(config.model.bundle_key_file)
-        try:
-            key = path.read_bytes().strip()
-        except OSError as error:
-            raise StoreError(f"model.bundle_key_file: {path} cannot be read: {error.strerror}"
-                             ) from error
-        if not key:
-            raise StoreError(f"model.bundle_key_file: {path} is empty")
-    return ModelBundle.load(Path(config.model.bundle), key)
+    return ModelBundle.load(Path(config.model.bundle), bundle_key(config))
+
+
+def bundle_key(config: SystemConfig) -> bytes | None:
+    """The key that a configuration has bundles signed with, None where it names none.
+
+    Raises
+    ------
+    StoreError
+        If its file cannot be read or is empty.
+    """
+    if not config.model.bundle_key_file:
+        return None
+    path = Path(config.model.bundle_key_file)
+    try:
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise StoreError(f"model.bundle_key_file: {path} cannot be read: {error.strerror}"
+                         ) from error
+    if not key:
+        raise StoreError(f"model.bundle_key_file: {path} is empty")
+    return key

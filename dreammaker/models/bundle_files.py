@@ -12,6 +12,7 @@ manifest can write a new hash. With a key both the signature and the mark must c
 import hashlib
 import hmac
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from dreammaker.domain.errors import StoreError
 
 FORMAT = 1
 MANIFEST, SIGNATURE, GATE = "manifest.json", "signature.json", "gate.json"
+GATE_PART = GATE + ".part"
+"""A mark that a crash left half written; it says nothing."""
 _NAME = re.compile(r"models/[a-z0-9_]+\.(txt|npz)")
 
 
@@ -83,7 +86,7 @@ def read_files(folder: Path, key: bytes | None) -> tuple[dict[str, Any], dict[st
     if not isinstance(listed, dict) or not all(map(_NAME.fullmatch, listed)):
         raise StoreError(f"bundle {folder}: {MANIFEST} does not list the files of models")
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    strange = found - set(listed) - {MANIFEST, SIGNATURE, GATE}
+    strange = found - set(listed) - {MANIFEST, SIGNATURE, GATE, GATE_PART}
     if strange:
         raise StoreError(f"bundle {folder} was changed: {min(strange)} is not listed in {MANIFEST}")
     files = {}
@@ -117,10 +120,14 @@ def read_gate(folder: Path, content: str, key: bytes | None) -> dict[str, Any] |
 
 
 def write_gate(folder: Path, content: str, verdict: Mapping[str, Any], key: bytes | None) -> None:
-    """Mark a bundle tradable. For the deployment gate alone."""
+    """Mark a bundle tradable, wholly or not at all. For the deployment gate alone."""
     mark = {"content": content, "verdict": dict(verdict)}
     try:
-        (folder / GATE).write_bytes(text_of(_sealed({**mark, "hash": _hash(mark)}, key)))
+        with (folder / GATE_PART).open("wb") as file:
+            file.write(text_of(_sealed({**mark, "hash": _hash(mark)}, key)))
+            file.flush()
+            os.fsync(file.fileno())
+        (folder / GATE_PART).replace(folder / GATE)
     except OSError as error:
         raise StoreError(f"{folder / GATE} cannot be written: {error.strerror}") from error
 

@@ -7,7 +7,7 @@ not outlive a change of the model.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import field as plain_field
-from math import isfinite
+from math import isfinite, nan
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from dreammaker.domain.errors import StoreError, VerificationError
 
-VERDICT_VERSION = 1
+VERDICT_VERSION = 2
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -25,7 +25,10 @@ class GateConfig:
     Parameters
     ----------
     max_pbo : float
-        Most probability of backtest overfitting over the trials.
+        Most probability of backtest overfitting over the trials and their placebos.
+    max_pbo_among_trials : float
+        The same among the trials alone, as Bailey et al. define it; about 1/2 where all trials
+        found the same edge. 1 = not asked.
     min_dsr : float
         Least deflated Sharpe ratio on the daily net profit.
     min_net_lower_bound : float
@@ -37,10 +40,23 @@ class GateConfig:
     """
 
     max_pbo: Annotated[float, Field(ge=0, le=1)] = 0.2
+    max_pbo_among_trials: Annotated[float, Field(ge=0, le=1)] = 1.0
     min_dsr: Annotated[float, Field(ge=0, le=1)] = 0.95
     min_net_lower_bound: Annotated[float, Field(ge=0, le=1e12)] = 0.0
     min_sessions: Annotated[int, Field(ge=1, le=100_000)] = 60
     min_paper_sessions: Annotated[int, Field(ge=0, le=100_000)] = 10
+
+    def laxer(self) -> tuple[str, ...]:
+        """Limits that ask for less than the defaults do, one phrase each.
+
+        Examples
+        --------
+        >>> GateConfig(max_pbo=0.5, min_sessions=90).laxer()
+        ('max_pbo 0.5 instead of 0.2',)
+        """
+        own, usual = asdict(self), asdict(GateConfig())
+        return tuple(f"{name} {value:g} instead of {usual[name]:g}" for name, value in own.items()
+                     if (value > usual[name] if name.startswith("max_") else value < usual[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,8 @@ class Evidence:
     sessions : int
     trials : int
         Configurations tried on the symbol, manual ones included.
+    pbo_among_trials : float
+        Bailey's, without placebos.
     """
 
     pbo: float
@@ -62,6 +80,7 @@ class Evidence:
     net: float
     sessions: int
     trials: int
+    pbo_among_trials: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +106,8 @@ class GateVerdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Fit for JSON, as it is stored beside a bundle; what is unknown is None."""
-        found: dict[str, Any] = _plain({"version": VERDICT_VERSION, **asdict(self)})
+        found: dict[str, Any] = _plain({"version": VERDICT_VERSION, **asdict(self),
+                                        "laxer_limits": self.limits.laxer()})
         return found
 
     @classmethod
@@ -122,7 +142,12 @@ def judge(bundle_hash: str, evidence: Evidence, limits: GateConfig | None = None
     reasons: list[str] = []
     if not evidence.pbo <= limits.max_pbo:
         reasons.append(_unmet("PBO", evidence.pbo, "at most", limits.max_pbo,
-                              "two trials or more over the same days"))
+                              "two trials or more that bet on these days, none of them from a "
+                              "list of an older version"))
+    among = limits.max_pbo_among_trials
+    if among < 1.0 and not evidence.pbo_among_trials <= among:
+        reasons.append(_unmet("PBO among trials", evidence.pbo_among_trials, "at most", among,
+                              "two trials or more that bet on these days"))
     if not evidence.dsr >= limits.min_dsr:
         reasons.append(_unmet("DSR", evidence.dsr, "at least", limits.min_dsr,
                               "two sessions or more of varying profit"))

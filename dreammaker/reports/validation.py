@@ -68,11 +68,15 @@ def _verdict(found: Validation) -> str:
         ("Net, one lot", f"{html.escape(money)} {evidence.net:,.2f}"),
         (f"95 % lower bound (above {limits.min_net_lower_bound:g})",
          _number(evidence.net_lower_bound, ",.2f")),
-        (f"PBO (at most {limits.max_pbo:g})", _number(evidence.pbo, ".3f")),
+        (f"PBO beside placebos (at most {limits.max_pbo:g})", _number(evidence.pbo, ".3f")),
+        ("PBO among trials" + ("" if limits.max_pbo_among_trials >= 1.0 else
+                               f" (at most {limits.max_pbo_among_trials:g})"),
+         _number(evidence.pbo_among_trials, ".3f")),
         (f"DSR on the daily net (at least {limits.min_dsr:g})", _number(evidence.dsr, ".3f")),
         (f"Sessions (at least {limits.min_sessions})", str(evidence.sessions)),
         ("Trials of the symbol", str(evidence.trials)),
         ("AUC, mean over splits", _number(found.evaluation.mean_auc, ".4f"))]
+    rows += [("Limit laxer than usual", limit) for limit in limits.laxer()]
     return table(rows) + "".join(_note(reason) for reason in found.verdict.reasons)
 
 
@@ -109,7 +113,9 @@ def _overfitting(found: Validation) -> str:
     figure.update_xaxes(title_text="best trial's ratio in sample", row=1, col=2)
     figure.update_yaxes(title_text="out of sample", row=1, col=2)
     return _html(figure, 340) + table([
-        ("PBO", f"{result.pbo:.3f}"), ("Trials compared", str(result.n_strategies)),
+        ("PBO among trials", f"{result.pbo:.3f}"),
+        ("PBO beside placebos", _number(found.verdict.evidence.pbo, ".3f")),
+        ("Trials compared", str(result.n_strategies)),
         ("Blocks", str(result.n_blocks)),
         ("Probability of a loss out of sample", f"{result.probability_of_loss:.3f}"),
         ("Slope of degradation", _number(result.degradation.slope, ".3f"))])

@@ -27,11 +27,15 @@ class Bets:
     side : int8 array, shape (m,)
     net : float64 array, shape (m,)
         Points, after all costs.
+    over_coin : float64 array, shape (m,)
+        Points by which the chosen side did better than a coin would have on average: half of its
+        outcome less the other side's. Spread and fees, which a coin pays too, are not in it.
     """
 
     row: Ints
     side: NDArray[np.int8]
     net: Floats
+    over_coin: Floats
 
     def __len__(self) -> int:
         """Number of bets."""
@@ -57,8 +61,9 @@ def take_bets(samples: Samples, side: NDArray[np.int8], wanted: NDArray[np.bool_
         rows.append(at)
         at = max(following[at], at + 1)
     row = wanted_rows[np.array(rows, np.int64)].astype(np.int64)
-    gain = np.where(side[row] > 0, samples.gain[row, LONG], samples.gain[row, SHORT])
-    return Bets(row, side[row], gain - samples.cost_points)
+    long, short = samples.gain[row, LONG], samples.gain[row, SHORT]
+    gain, other = np.where(side[row] > 0, (long, short), (short, long))
+    return Bets(row, side[row], gain - samples.cost_points, 0.5 * (gain - other))
 
 
 def periods(samples: Samples) -> tuple[Ints, Ints]:
@@ -80,6 +85,11 @@ def periods(samples: Samples) -> tuple[Ints, Ints]:
 def summed(bets: Bets, number: Ints, count: int) -> Floats:
     """Net points of each of `count` periods; `number` is every row's period."""
     return np.asarray(np.bincount(number[bets.row], bets.net, count), np.float64)
+
+
+def summed_over_coin(bets: Bets, number: Ints, count: int) -> Floats:
+    """Points of each period by which the sides did better than a coin; see `summed`."""
+    return np.asarray(np.bincount(number[bets.row], bets.over_coin, count), np.float64)
 
 
 def by_day(bets: Bets, samples: Samples) -> tuple[NDArray[np.datetime64], Floats]:

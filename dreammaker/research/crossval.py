@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import InputError
-from dreammaker.research.bets import Bets, by_day, periods, summed, take_bets
+from dreammaker.research.bets import (
+    Bets,
+    by_day,
+    periods,
+    summed,
+    summed_over_coin,
+    take_bets,
+)
 from dreammaker.research.decider import bet_paid, fit_decider
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.samples import Samples
@@ -79,6 +86,8 @@ class Evaluation:
         See ``bets.periods``.
     period : float64 array, shape (paths, periods)
         Net points.
+    over_coin : float64 array, shape (paths, periods)
+        Points by which the sides of the bets did better than a coin would have.
     """
 
     spec: ModelSpec
@@ -91,6 +100,7 @@ class Evaluation:
     daily: Floats
     period_ns: Ints
     period: Floats
+    over_coin: Floats
 
     @property
     def net_points(self) -> float:
@@ -192,7 +202,8 @@ def assembled(samples: Samples, spec: ModelSpec, rise: Floats, side: NDArray[np.
     return Evaluation(
         spec, rise, right, side.astype(np.int8), auc, bets, days,
         np.array([by_day(each, samples)[1] for each in bets]), period_ns,
-        np.array([summed(each, number, len(period_ns)) for each in bets]))
+        np.array([summed(each, number, len(period_ns)) for each in bets]),
+        np.array([summed_over_coin(each, number, len(period_ns)) for each in bets]))
 
 
 def area_under_curve(score: Floats, y: NDArray[np.int8]) -> float:

@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 from dreammaker.models.gate import Evidence
 from dreammaker.research.crossval import JUDGED_PATH, Evaluation
+from dreammaker.research.placebo import (
+    PlaceboOverfitting,
+    overfitting_against_placebos,
+    overfitting_among,
+)
 from dreammaker.research.samples import Samples
-from dreammaker.research.trials import Trial, period_matrix, trial_count
+from dreammaker.research.trials import Trial, period_matrix, period_starts, trial_count
 from dreammaker.validation import (
     BacktestOverfitting,
     bootstrap,
     deflated_sharpe_ratio,
     independent_trials,
-    probability_of_backtest_overfitting,
     sharpe_ratio,
 )
 from dreammaker.validation.sharpe import moments
@@ -38,7 +42,10 @@ class Judgement:
     ----------
     evidence : Evidence
     overfitting : BacktestOverfitting, optional
-        None where fewer than two trials share the days.
+        Bailey's, among the trials' net profits; None where fewer than two bet on these days.
+    placebos : PlaceboOverfitting, optional
+        Of the trials beside their placebos, which the gate asks for; None too where a trial of
+        these days stems from an older list, which did not know its placebo.
     sharpe : float
         Of the judged path's daily net profit, per day; NaN below two varying sessions.
     compared : int
@@ -50,6 +57,7 @@ class Judgement:
 
     evidence: Evidence
     overfitting: BacktestOverfitting | None
+    placebos: PlaceboOverfitting | None
     sharpe: float
     compared: int
     independent: float
@@ -57,11 +65,12 @@ class Judgement:
 
 def trial_of(symbol: str, kind: str, identity: dict[str, Any], evaluation: Evaluation,
              note: str = "") -> Trial:
-    """An evaluation's median path as an entry of the ledger."""
+    """An evaluation's judged path as an entry of the ledger."""
     at = JUDGED_PATH
     return Trial(symbol, kind, identity, tuple(str(day) for day in evaluation.days),
                  tuple(evaluation.daily[at].tolist()), tuple(evaluation.period_ns.tolist()),
-                 tuple(evaluation.period[at].tolist()), evaluation.figures(), note=note)
+                 tuple(evaluation.period[at].tolist()), tuple(evaluation.over_coin[at].tolist()),
+                 evaluation.figures(), note=note)
 
 
 def judge_trials(own: Trial, trials: Sequence[Trial], samples: Samples, *, seed: int = 1
@@ -81,15 +90,20 @@ def judge_trials(own: Trial, trials: Sequence[Trial], samples: Samples, *, seed:
 
     Notes
     -----
-    PBO compares the trials over exactly the same days. The deflated ratio takes every trial of the
-    symbol for independent, which is the strict reading; the variance of the trials' ratios is that
-    of those over the same days where there are two or more, else the one that chance gives.
+    Both PBO compare the trials over exactly the same days. A trial of these days without its
+    placebo (of version 1 of the list) leaves the gate's unknown, since leaving out what was tried
+    would flatter what was found; trying it again completes it. The deflated ratio takes every
+    trial of the symbol for independent, which is the strict reading; the variance of the trials'
+    ratios is that of those over the same days where there are two or more, else the one that chance
+    gives.
     """
-    every = list(trials)
-    if all(trial.key != own.key for trial in every):
-        every.append(own)
+    every = [*(trial for trial in trials if trial.key != own.key), own]
     same = [trial for trial in every if trial.period and trial.days == own.days]
-    overfitting = _overfitting(same)
+    matrix = period_matrix(same)
+    overfitting, placebos = overfitting_among(matrix), None
+    if all(trial.complete for trial in same):
+        placebos = overfitting_against_placebos(period_matrix(same, over_coin=True),
+                                                period_starts(same))
     daily = np.array(own.daily)
     count = trial_count(every)
     sharpe = sharpe_ratio(daily)
@@ -97,26 +111,12 @@ def judge_trials(own: Trial, trials: Sequence[Trial], samples: Samples, *, seed:
     lower = bootstrap(lambda days: days.sum(axis=-1), daily, np.random.default_rng(seed),
                       confidence=0.9, resamples=_RESAMPLES).ci[0]
     evidence = Evidence(
-        overfitting.pbo if overfitting else float("nan"), dsr, lower * samples.point_value,
-        float(daily.sum()) * samples.point_value, len(daily), count)
-    matrix = period_matrix(same)
+        placebos.pbo if placebos else float("nan"), dsr, lower * samples.point_value,
+        float(daily.sum()) * samples.point_value, len(daily), count,
+        overfitting.pbo if overfitting else float("nan"))
     spread = (independent_trials(matrix) if matrix.shape[0] > 1 and matrix.shape[1] > 1
               else float(max(1, len(same))))
-    return Judgement(evidence, overfitting, sharpe, len(same), spread)
-
-
-def _overfitting(trials: Sequence[Trial]) -> BacktestOverfitting | None:
-    matrix = period_matrix(trials)
-    # A strategy that never bet has no rank of its own; among idle ones there is nothing to choose.
-    active = np.any(matrix != 0.0, axis=0) if matrix.size else np.zeros(0, np.bool_)
-    blocks = next((s for s, least in ((16, 48), (8, 24), (4, 8)) if len(matrix) >= least), 0)
-    if active.sum() < 2 or not blocks:
-        return None
-    try:
-        return probability_of_backtest_overfitting(matrix[:, active], blocks)
-    except ValueError:
-        # Some strategy's profit does not vary on a half: compared by means instead of ratios.
-        return probability_of_backtest_overfitting(matrix[:, active], blocks, "mean")
+    return Judgement(evidence, overfitting, placebos, sharpe, len(same), spread)
 
 
 def _deflated(daily: Floats, sharpe: float, count: int, others: Sequence[Floats]) -> float:

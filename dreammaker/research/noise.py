@@ -2,10 +2,11 @@
 
 A bench that finds an edge in noise finds one everywhere. Here labels are drawn independently of the
 features, several configurations are tried on them as a person would, and the best is put before the
-gate. The null hypothesis: mean AUC 1/2, PBO 1/2 on average, and the gate passes no more often than
-its own level allows.
+gate. The null hypothesis: mean AUC 1/2, PBO 1/2 on average, among the trials as beside their
+placebos, and the gate passes no more often than its own level allows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from dreammaker.research.crossval import CrossValidation, cross_validate
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.evaluate import judge_trials, trial_of
 from dreammaker.research.samples import Samples
+from dreammaker.research.trials import Trial
 
 _SMALL = ModelSpec(trees=12, least_leaf=20, meta=False)
 
@@ -41,12 +43,17 @@ class NoiseResult:
     auc : float64 array, shape (specs,)
         Mean over splits.
     pbo : float
+        Beside placebos, as the gate takes it.
+    pbo_among_trials : float
+    trials : tuple of Trial
     verdict : GateVerdict
         On the configuration with the best net profit.
     """
 
     auc: NDArray[np.float64]
     pbo: float
+    pbo_among_trials: float
+    trials: tuple[Trial, ...]
     verdict: GateVerdict
 
 
@@ -98,7 +105,13 @@ def run_bench(samples: Samples, specs: tuple[ModelSpec, ...] = SPECS,
     evaluations = [cross_validate(samples, spec, cv) for spec in specs]
     trials = [trial_of("NOISE", "tune", spec.to_dict(), found)
               for spec, found in zip(specs, evaluations, strict=True)]
-    best = max(trials, key=lambda trial: sum(trial.daily))
-    found = judge_trials(best, trials, samples)
-    return NoiseResult(np.array([each.mean_auc for each in evaluations]), found.evidence.pbo,
-                       judge(best.key, found.evidence, limits))
+    best = best_of(trials)
+    evidence = judge_trials(best, trials, samples).evidence
+    return NoiseResult(np.array([each.mean_auc for each in evaluations]), evidence.pbo,
+                       evidence.pbo_among_trials, tuple(trials),
+                       judge(best.key, evidence, limits))
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The trial with the most net profit; the first of equals."""
+    return max(trials, key=lambda trial: sum(trial.daily))

@@ -2,6 +2,10 @@
 
 The more is tried, the better the best of it looks. What a result is worth is therefore known only
 beside the number of trials, and PBO needs the trials' own profits.
+
+Each line carries a check of itself. A line that a crash cut short is told from a damaged one by its
+place or by the mark that the next writer puts to it: it had not been counted yet, while what is
+damaged had been, so that nothing can be judged until it is mended.
 """
 
 import hashlib
@@ -18,7 +22,9 @@ from numpy.typing import NDArray
 from dreammaker.domain.errors import ConfigError, StoreError
 
 TRIALS_FILE = "trials.jsonl"
-_VERSION = 1
+_VERSION = 2
+_READ = (1, 2)
+_CUT = b" <cut>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,9 @@ class Trial:
     period_ns : tuple of int
     period : tuple of float
         Net points of each period (see ``bets.periods``).
+    over_coin : tuple of float
+        Points of each period by which the sides of its bets did better than a coin would have;
+        empty in a line of version 1, which did not know it.
     figures : dict
     count : int
         Configurations that the entry stands for: 1, or what a person declares.
@@ -52,6 +61,7 @@ class Trial:
     daily: tuple[float, ...] = ()
     period_ns: tuple[int, ...] = ()
     period: tuple[float, ...] = ()
+    over_coin: tuple[float, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
     count: int = 1
     note: str = ""
@@ -61,6 +71,11 @@ class Trial:
         """Hash of symbol and identity: what is tried again is no new trial."""
         text = json.dumps([self.symbol, self.identity], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def complete(self) -> bool:
+        """Whether it holds all that a trial is judged by today; False of version 1's."""
+        return len(self.over_coin) == len(self.period)
 
 
 class TrialLedger:
@@ -78,26 +93,29 @@ class TrialLedger:
     def add(self, trial: Trial) -> bool:
         """Write a trial to disk unless it is known; whether it was new.
 
+        One that is known from a line of version 1 alone is written again, whole, and still counts
+        once.
+
         Raises
         ------
         StoreError
             If the file is damaged or the disk refuses.
         """
-        if any(known.key == trial.key for known in self.read()):
+        known = next((each for each in self.read() if each.key == trial.key), None)
+        if known is not None and (known.complete or not trial.complete):
             return False
-        line = json.dumps({"version": _VERSION, **asdict(trial)}, sort_keys=True) + "\n"
+        values = {"version": _VERSION, **json.loads(json.dumps(asdict(trial)))}
+        line = json.dumps({**values, "check": _check(values)}, sort_keys=True).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as file:
-                # A line that a crash cut short must not swallow this one.
-                if file.tell() and not _ends_line(self.path):
-                    file.write(b"\n")
-                file.write(line.encode())
+                # In one write, so that two programs do not mix their lines.
+                file.write(_ending(self.path) + line)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from None
-        return True
+        return known is None
 
     def declare(self, symbol: str, count: int, note: str) -> bool:
         """Count configurations that were tried by hand, outside the program.
@@ -114,12 +132,12 @@ class TrialLedger:
                               count=count, note=note.strip()))
 
     def read(self, symbol: str | None = None) -> list[Trial]:
-        """Trials in the order they were made; of one symbol, or all.
+        """Trials in the order they were made, each once; of one symbol, or all.
 
         Raises
         ------
         StoreError
-            If a line before the last is damaged or of an unknown version.
+            If a line is damaged or of an unknown version, unless a crash cut it short.
         """
         try:
             lines = self.path.read_bytes().split(b"\n")
@@ -127,23 +145,16 @@ class TrialLedger:
             return []
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from None
-        found: list[Trial] = []
+        found: dict[str, Trial] = {}
         for number, line in enumerate(lines, 1):
-            if not line.strip():
+            if not line.strip() or line.endswith(_CUT):
                 continue
-            try:
-                values = json.loads(line)
-                version = values.pop("version")
-            except (ValueError, AttributeError, KeyError):
-                # A crash during the write leaves half a line; its trial had not been counted yet.
+            if number == len(lines) and not _is_json(line):
                 continue
-            if version != _VERSION:
-                raise StoreError(f"{self.path}: line {number} is of version {version!r}; "
-                                 f"{_VERSION} can be read")
-            trial = _trial(values, f"{self.path}: line {number}")
+            trial = _trial(line, f"{self.path}: line {number}")
             if symbol is None or trial.symbol == symbol:
-                found.append(trial)
-        return found
+                found[trial.key] = trial
+        return list(found.values())
 
 
 def trial_count(trials: Sequence[Trial]) -> int:
@@ -151,37 +162,76 @@ def trial_count(trials: Sequence[Trial]) -> int:
     return max(1, sum(trial.count for trial in trials))
 
 
-def period_matrix(trials: Sequence[Trial]) -> NDArray[np.float64]:
+def period_starts(trials: Sequence[Trial]) -> NDArray[np.int64]:
+    """Begin of every period in which one of some trials decided anything, ascending, UTC ns."""
+    if not trials:
+        return np.zeros(0, np.int64)
+    return np.unique(np.concatenate([np.array(t.period_ns, np.int64) for t in trials]))
+
+
+def period_matrix(trials: Sequence[Trial], *, over_coin: bool = False) -> NDArray[np.float64]:
     """Profit by period, one column a trial; a period in which a trial decided nothing is 0.
 
     Parameters
     ----------
     trials : sequence of Trial
         Over the same days.
+    over_coin : bool
+        Points over the coin instead of net profits; of complete trials only.
 
     Returns
     -------
     float64 array, shape (periods, trials)
+        Rows as `period_starts` has them.
     """
-    if not trials:
-        return np.zeros((0, 0))
-    rows = np.unique(np.concatenate([np.array(t.period_ns, np.int64) for t in trials]))
+    rows = period_starts(trials)
     matrix = np.zeros((len(rows), len(trials)))
     for column, trial in enumerate(trials):
-        matrix[np.searchsorted(rows, np.array(trial.period_ns, np.int64)), column] = trial.period
+        matrix[np.searchsorted(rows, np.array(trial.period_ns, np.int64)), column] = (
+            trial.over_coin if over_coin else trial.period)
     return matrix
 
 
-def _ends_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _ending(path: Path) -> bytes:
+    """What closes the last line, where a crash left it open."""
+    last = path.read_bytes().rpartition(b"\n")[2]
+    if not last:
+        return b""
+    return b"\n" if _is_json(last) else _CUT + b"\n"
 
 
-def _trial(values: dict[str, Any], where: str) -> Trial:
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _check(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _trial(line: bytes, where: str) -> Trial:
+    if not _is_json(line):
+        raise StoreError(f"{where} is damaged, so that it is not known what was tried")
+    values = json.loads(line)
+    version = values.get("version")
+    if version not in _READ:
+        raise StoreError(f"{where} is of version {version!r}; {', '.join(map(str, _READ))} can be "
+                         "read")
+    check = values.pop("check", None)
+    if version > 1 and check != _check(values):
+        raise StoreError(f"{where} is damaged: it does not match its own check")
+    del values["version"]
     try:
         for name in ("days", "daily", "period_ns", "period"):
             values[name] = tuple(values[name])
-        return Trial(**values)
+        values["over_coin"] = tuple(values.get("over_coin", ()))
+        trial = Trial(**values)
     except (TypeError, KeyError):
         raise StoreError(f"{where} is no trial") from None
+    if (len(trial.daily) != len(trial.days) or len(trial.period_ns) != len(trial.period)
+            or len(trial.over_coin) not in (0, len(trial.period)) or trial.count < 1):
+        raise StoreError(f"{where} is no trial: its columns differ in length, or it counts for "
+                         "nothing")
+    return trial

@@ -28,7 +28,7 @@ from dreammaker.research.noise import noise_samples
 from dreammaker.research.samples import Samples
 from dreammaker.research.trials import Trial, TrialLedger, period_matrix, trial_count
 
-GOOD = Evidence(0.1, 0.99, 5.0, 100.0, 60, 4)
+GOOD = Evidence(0.1, 0.99, 5.0, 100.0, 60, 4, 0.5)
 
 
 def six() -> Samples:
@@ -88,7 +88,7 @@ def test_cross_validation_when_embargo_leaves_nothing_then_refused() -> None:
 
 def trial(number: int, days: tuple[str, ...] = ("2026-01-05", "2026-01-06")) -> Trial:
     return Trial("WIN", "tune", {"number": number}, days, (1.0, -1.0), (10, 30 + number),
-                 (1.0, 2.0))
+                 (1.0, 2.0), (1.5, 2.5))
 
 
 def test_ledger_when_a_trial_is_repeated_then_counted_once(tmp_path: Path) -> None:
@@ -166,13 +166,16 @@ def test_judgement_when_more_is_tried_then_deflated_more() -> None:
 
     def made(number: int, mean: float) -> Trial:
         daily = tuple((rng.standard_normal(60) + mean).tolist())
-        return Trial("WIN", "tune", {"number": number}, days, daily, tuple(range(60)), daily)
+        return Trial("WIN", "tune", {"number": number}, days, daily, tuple(range(60)), daily,
+                     daily)
 
     own, others = made(0, 0.5), [made(i, 0.0) for i in range(1, 6)]
     samples = noise_samples(1, rows=120, days=60)
     alone, beside = judge_trials(own, [], samples), judge_trials(own, others, samples)
     many = judge_trials(own, [*others, Trial("WIN", "manual", {"m": 1}, count=500)], samples)
-    assert np.isnan(alone.evidence.pbo) and alone.evidence.trials == 1
-    assert beside.evidence.pbo < 0.1 and beside.evidence.trials == 6 == beside.compared
+    assert np.isnan(alone.evidence.pbo) and np.isnan(alone.evidence.pbo_among_trials)
+    assert alone.evidence.trials == 1
+    assert beside.evidence.pbo < 0.1 and beside.evidence.pbo_among_trials < 0.1
+    assert beside.evidence.trials == 6 == beside.compared
     assert alone.evidence.dsr > beside.evidence.dsr > many.evidence.dsr
     assert 0.0 < alone.evidence.net_lower_bound < alone.evidence.net == sum(own.daily)

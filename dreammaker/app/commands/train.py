@@ -82,6 +82,7 @@ def train(
         seed: Seed = 1, jobs: Jobs = 1, cluster: Cluster = "", as_json: AsJson = False,
 ) -> None:
     """Cross-validate, fit, write, count the trial."""
+    from dreammaker.assembly.model_set import bundle_key
     from dreammaker.research.crossval import CrossValidation
     from dreammaker.research.estimators import ModelSpec
     from dreammaker.research.label_rule import LabelRule
@@ -101,13 +102,15 @@ def train(
     cv = CrossValidation(groups, test_groups, embargo)
     workers = workers_of(jobs, cluster)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
+    key = bundle_key(settings.config)
     data, samples = load_rows(source, sampler, rule, settings, slippage_ticks=slippage_ticks,
                               shown=not as_json)
     with CountProgress(symbol, "splits", shown=not as_json) as bar:
         trained = fit(data, samples, spec, cv, name=f"{symbol}_{model}", workers=workers,
                       progress=bar.update)
-    content = trained.bundle.save(out)
+    # Counted before there is a bundle to use: what is not counted must not exist.
     TrialLedger(settings.results).add(trained.trial)
+    content = trained.bundle.save(out, key)
     if as_json:
         print(json.dumps({"out": str(out), "content": content, **figures_of(trained)}))
     else:

@@ -107,7 +107,8 @@ def tune(
 def figures_of(found: "Tuned") -> dict[str, Any]:
     """What was found, fit for JSON; what is unknown is null."""
     evidence = found.judgement.evidence
-    values = {"score": found.score, "net": evidence.net, "pbo": evidence.pbo, "dsr": evidence.dsr,
+    values = {"score": found.score, "net": evidence.net, "pbo": evidence.pbo,
+              "pbo_among_trials": evidence.pbo_among_trials, "dsr": evidence.dsr,
               "sharpe_per_day": found.judgement.sharpe}
     return {"rule": found.rule.to_dict(), "spec": found.spec.to_dict(),
             "scores": list(found.scores), "trials": evidence.trials, "known": found.known,
@@ -129,7 +130,7 @@ def _show(found: "Tuned", symbol: str) -> None:
         ("labels", f"{rule.horizon_s:g} s, barriers {rule.profit:g}"),
         ("score", f"{found.score:.4f} (Sharpe ratio a period; tries from {min(found.scores):.4f})"),
         ("net", f"{values['net']:,.2f} a lot on {values['sessions']} sessions"),
-        ("PBO", text("pbo")),
+        ("PBO", f"{text('pbo')} beside placebos; {text('pbo_among_trials')} among the tries"),
         ("DSR", f"{text('dsr')} given {values['trials']} trials of the symbol"),
         ("known before", str(found.known))])
     print(f"  train it: dreammaker train {symbol} --model {spec.kind} --trees {spec.trees} "

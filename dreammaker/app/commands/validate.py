@@ -21,8 +21,9 @@ Example: dreammaker validate bundles/first --gate
 
 What is judged is the recipe: its models are fitted anew on every split. Profits are label returns
 after spread, fees and slippage, one lot and one position at a time. With --gate the bundle is
-marked tradable if it meets every limit of [gate] in the configuration; otherwise the mark is taken
-away and the exit code is 4. --manual-trials counts what was tried outside the program.
+marked tradable if it meets every limit of [gate] in the configuration; a mark that it had is taken
+away first, and stays away whatever goes wrong. Exit code 4: not tradable. --manual-trials counts
+what was tried outside the program.
 """
 
 
@@ -44,8 +45,9 @@ def validate(
         jobs: Jobs = 1, cluster: Cluster = "", as_json: AsJson = False,
 ) -> None:
     """Validate, report, judge, mark."""
+    from dreammaker.assembly.model_set import bundle_key
     from dreammaker.models.bundle import ModelBundle
-    from dreammaker.research.gate import pass_through
+    from dreammaker.research.gate import pass_through, withdraw
     from dreammaker.research.trials import TrialLedger
     from dreammaker.research.validate import Recipe
     from dreammaker.research.validate import validate as judged
@@ -54,8 +56,9 @@ def validate(
     if manual_trials < 0:
         raise ConfigError(f"--manual-trials must be 0 or more, was {manual_trials}")
     settings = settings_of(config, results)
-    key_file = settings.config.model.bundle_key_file
-    key = Path(key_file).read_bytes() if key_file else None
+    key = bundle_key(settings.config)
+    if gate:
+        withdraw(bundle)
     loaded = ModelBundle.load(bundle, key)
     recipe = Recipe.of(loaded)
     ledger = TrialLedger(settings.results)
@@ -94,7 +97,8 @@ def figures_of(found: "Validation") -> dict[str, Any]:
                "independent_trials": found.judgement.independent,
                "sharpe_per_day": found.judgement.sharpe, **found.evaluation.figures()}
     return {"tradable": verdict["tradable"], "reasons": list(verdict["reasons"]),
-            **verdict["evidence"], "limits": verdict["limits"], "basis": BASIS,
+            **verdict["evidence"], "limits": verdict["limits"],
+            "laxer_limits": list(verdict["laxer_limits"]), "basis": BASIS,
             **{name: None if value != value else value for name, value in figures.items()}}
 
 
@@ -112,9 +116,12 @@ def _show(found: "Validation", name: str, page: Path | None) -> None:
         ("net", f"{money} {values['net']:,.2f} a lot; 95 % lower bound "
                 f"{text('net_lower_bound', ',.2f')}"),
         ("net by path, points", ", ".join(f"{net:.6g}" for net in values["net_points_by_path"])),
-        ("PBO", f"{text('pbo', '.3f')} over {values['compared_trials']} trials of these days"),
+        ("PBO", f"{text('pbo', '.3f')} over {values['compared_trials']} trials of these days and "
+                f"their placebos; {text('pbo_among_trials', '.3f')} among the trials alone"),
         ("DSR", f"{text('dsr', '.3f')} given {values['trials']} trials of the symbol"),
         ("made of", values["basis"])])
+    for limit in found.verdict.limits.laxer():
+        print(f"  gate: laxer than usual: {limit}")
     for reason in values["reasons"]:
         print(f"  gate: {reason}")
     print(f"  gate: {'every limit is met' if values['tradable'] else 'not tradable'}")
