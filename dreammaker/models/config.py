@@ -6,8 +6,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 DecisionClockName = Literal[
-    "time", "tick", "volume", "dollar", "tick_imbalance", "volume_imbalance", "dollar_imbalance",
-    "tick_run", "volume_run", "dollar_run"]
+    "time", "cusum", "tick", "volume", "dollar", "tick_imbalance", "volume_imbalance",
+    "dollar_imbalance", "tick_run", "volume_run", "dollar_run"]
 VoterName = Literal["spread", "flow", "velocity"]
 
 
@@ -26,11 +26,14 @@ class ModelConfig:
         File whose bytes are the key that the bundle must be signed with; empty = no key.
     bundle_label : str
         The label rule that the bundle must have been trained on, by its hash; empty = any.
-    decision_clock : {"time", "tick", "volume", "dollar", "tick_imbalance", ..., "dollar_run"}
-        What says when to decide: "time" every decision_interval_s; otherwise the end of each bar
-        of that kind (see ``features.bar_rules``).
+    decision_clock : {"time", "cusum", "tick", "volume", "dollar", ..., "dollar_run"}
+        What says when to decide: "time" every decision_interval_s; "cusum" once the price has moved
+        by decision_move_points (see ``features.cusum_clock``); otherwise the end of each bar of
+        that kind (see ``features.bar_rules``).
     decision_interval_s : float
-        Decide on the first feature row of every interval ("time" only).
+        "time" decides on, and "cusum" looks at, the first feature row of every interval.
+    decision_move_points : float
+        Rise or fall of the mid price that "cusum" waits for.
     decision_bar_size : float
         Prints, lots or currency of a bar; for imbalance and run bars the prints that a bar is
         expected to have at first.
@@ -56,6 +59,7 @@ class ModelConfig:
     bundle_label: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
     decision_clock: DecisionClockName = "time"
     decision_interval_s: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
+    decision_move_points: Annotated[float, Field(gt=0, le=1e9)] = 50.0
     decision_bar_size: Annotated[float, Field(gt=0, le=1e15)] = 1000.0
     weight_ofi: Annotated[float, Field(ge=0, le=100)] = 1.0
     weight_imbalance: Annotated[float, Field(ge=0, le=100)] = 0.5

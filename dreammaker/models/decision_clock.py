@@ -13,6 +13,7 @@ from dreammaker.engine.decisions import TimeDecisionClock
 from dreammaker.engine.ports import DecisionClock
 from dreammaker.features.bar_clock import BarDecisionClock
 from dreammaker.features.bar_rules import BarRule, Weight
+from dreammaker.features.cusum_clock import CusumDecisionClock
 from dreammaker.models.config import ModelConfig
 
 _NS_PER_S = 1_000_000_000
@@ -30,15 +31,18 @@ def build_decision_clock(config: ModelConfig, instrument: Instrument) -> Decisio
     ----------
     config : ModelConfig
     instrument : Instrument
-        Gives the worth of a tick, for the dollar clocks.
+        Gives the worth of a tick, for the dollar clocks, and its size, for the CUSUM filter.
 
     Examples
     --------
     >>> type(build_decision_clock(ModelConfig(), Instrument.win())).__name__
     'TimeDecisionClock'
     """
+    interval_ns = round(config.decision_interval_s * _NS_PER_S)
     if config.decision_clock == "time":
-        return TimeDecisionClock(round(config.decision_interval_s * _NS_PER_S))
+        return TimeDecisionClock(interval_ns)
+    if config.decision_clock == "cusum":
+        return CusumDecisionClock(config.decision_move_points, instrument, interval_ns)
     return BarDecisionClock(bar_rule(config.decision_clock, config.decision_bar_size), instrument)
 
 
@@ -91,13 +95,25 @@ def bar_clock(rule: BarRule) -> tuple[str, float]:
     return name, float(size)
 
 
-def clock_entry(clock: str, size: float) -> dict[str, Any]:
-    """A clock as a bundle stores it: its name, and seconds or the size of its bars."""
+def clock_entry(clock: str, size: float, interval_s: float = 1.0) -> dict[str, Any]:
+    """A clock as a bundle stores it: its name, and seconds, points, or the size of its bars.
+
+    Parameters
+    ----------
+    clock : str
+        "time", "cusum", or a name of ``BAR_CLOCKS``.
+    size : float
+        Seconds of "time", points of "cusum", else the size of a bar.
+    interval_s : float
+        Of the rows that "cusum" looks at; nothing to the others.
+    """
+    if clock == "cusum":
+        return {"clock": clock, "move_points": float(size), "interval_s": float(interval_s)}
     return {"clock": clock, "interval_s" if clock == "time" else "bar_size": float(size)}
 
 
-def clock_of(entry: Mapping[str, Any]) -> tuple[str, float]:
-    """Name and size back from a bundle's entry: the inverse of `clock_entry`.
+def clock_of(entry: Mapping[str, Any]) -> tuple[str, float, float]:
+    """Name, size and interval back from a bundle's entry: the inverse of `clock_entry`.
 
     Raises
     ------
@@ -106,13 +122,14 @@ def clock_of(entry: Mapping[str, Any]) -> tuple[str, float]:
     """
     try:
         clock = str(entry["clock"])
-        size = float(entry["interval_s" if clock == "time" else "bar_size"])
+        size = float(entry[{"time": "interval_s", "cusum": "move_points"}.get(clock, "bar_size")])
+        interval_s = float(entry["interval_s"]) if clock in ("time", "cusum") else 1.0
     except (KeyError, TypeError, ValueError):
-        raise ConfigError(f"{dict(entry)} does not say when to decide; clock and interval_s or "
-                          "bar_size do") from None
-    if clock != "time":
+        raise ConfigError(f"{dict(entry)} does not say when to decide; clock with interval_s, "
+                          "move_points and interval_s, or bar_size do") from None
+    if clock not in ("time", "cusum"):
         bar_rule(clock, size)
-    return clock, size
+    return clock, size, interval_s
 
 
 def sampler_of(config: ModelConfig) -> dict[str, Any]:
@@ -123,6 +140,7 @@ def sampler_of(config: ModelConfig) -> dict[str, Any]:
     >>> sampler_of(ModelConfig(decision_clock="dollar", decision_bar_size=1e6))
     {'clock': 'dollar', 'bar_size': 1000000.0}
     """
-    clock = config.decision_clock
-    return clock_entry(clock, config.decision_interval_s if clock == "time"
-                       else config.decision_bar_size)
+    clock, seconds = config.decision_clock, config.decision_interval_s
+    size = {"time": seconds, "cusum": config.decision_move_points}.get(
+        clock, config.decision_bar_size)
+    return clock_entry(clock, size, seconds)

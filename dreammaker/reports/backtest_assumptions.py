@@ -70,6 +70,9 @@ def _decision_clock(model: dict[str, Any]) -> str:
     # Reports of runs from before there was a choice went by time.
     if model.get("decision_clock", "time") == "time":
         return f"every {model['decision_interval_s']:g} s"
+    if model["decision_clock"] == "cusum":
+        return (f"once the price has moved by {model['decision_move_points']:g} points, looked at "
+                f"every {model['decision_interval_s']:g} s")
     return f"after every {model['decision_clock'].replace('_', ' ')} bar"
 
 

@@ -93,9 +93,12 @@ class Sampler:
         ConfigError
             If the entry names no clock of the loop.
         """
-        clock, size = clock_of(entry)
-        return cls(seconds=size) if clock == "time" else cls(kind="bars",
-                                                             rule=bar_rule(clock, size))
+        clock, size, seconds = clock_of(entry)
+        if clock == "time":
+            return cls(seconds=size)
+        if clock == "cusum":
+            return cls(kind="cusum", points=size, seconds=seconds)
+        return cls(kind="bars", rule=bar_rule(clock, size))
 
     def loop_clock(self) -> dict[str, Any]:
         """When the loop decides, as a bundle stores it (``decision_clock.sampler_of``).
@@ -103,7 +106,7 @@ class Sampler:
         Raises
         ------
         ConfigError
-            If the loop has no such clock.
+            If the loop has no clock for such bars.
 
         Examples
         --------
@@ -112,9 +115,8 @@ class Sampler:
         """
         if self.rule is not None:
             return clock_entry(*bar_clock(self.rule))
-        if self.kind != "time":
-            raise ConfigError(f"a bundle cannot be trained on a {self.kind} sampler, which the "
-                              "loop does not decide by; allowed: time and bars")
+        if self.kind == "cusum":
+            return clock_entry("cusum", self.points, self.seconds)
         return clock_entry("time", self.seconds)
 
     def clock(self, instrument: Instrument) -> DecisionClock:

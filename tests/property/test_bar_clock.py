@@ -85,6 +85,17 @@ def test_config_when_the_clock_is_time_then_the_interval_decides() -> None:
     assert isinstance(clock, TimeDecisionClock) and clock.interval_ns == 500_000_000
 
 
+def test_session_when_moves_decide_then_the_same_journal_at_any_batch_size() -> None:
+    sessions = []
+    for size in BATCHES:
+        config = short_config(2.0, batch_events=size, model={
+            "decision_clock": "cusum", "decision_move_points": 20.0, "decision_interval_s": 0.1,
+            "entry_threshold": 1.0, "exit_threshold": 0.2})
+        sessions.append(Session(config, open_source(config)))
+    assert_same(sessions, fills=0)
+    assert sessions[0].loop.counts.decisions > 10
+
+
 def test_config_when_a_tick_bar_is_not_whole_then_refused() -> None:
     with pytest.raises(ValueError, match="whole number of prints"):
         ModelConfig(decision_clock="tick", decision_bar_size=2.5)
