@@ -96,7 +96,7 @@ def test_validate_when_gated_then_refused_until_every_limit_is_met(
 
 @pytest.mark.parametrize(("words", "text"), [
     (["train", "WIN", "--out", "NEW", "--model", "svm"], "must be one of lightgbm"),
-    (["train", "WIN", "--out", "NEW", "--sample", "cusum:20"], "does not decide by"),
+    (["train", "WIN", "--out", "NEW", "--sample", "cusum:0"], "points must be above 0"),
     (["train", "WIN", "--out", "NEW", "--threshold", "2"], "threshold must be in"),
     (["train", "WIN", "--out", "NEW", "--jobs", "0"], "--jobs must be 1 or more"),
     (["train", "WIN", "--out", "NEW", "--slippage-ticks", "-1"], "--slippage-ticks"),
