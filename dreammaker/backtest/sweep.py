@@ -1,20 +1,23 @@
 """Many runs over a grid of configuration values, in parallel, resumable, in a fixed order."""
 
 import itertools
+import platform
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dreammaker
 from dreammaker.assembly.config import SystemConfig
-from dreammaker.backtest.days import DaySpec
+from dreammaker.backtest.days import DayPlan, DaySpec
+from dreammaker.backtest.result import BacktestResult
 from dreammaker.backtest.runner import Backtest
 from dreammaker.backtest.store import ResultStore, StoredRun
-from dreammaker.domain.errors import ConfigError, DreamMakerError
-from dreammaker.store.eventlog import EventLog
+from dreammaker.domain.errors import ConfigError, DreamMakerError, StoreError, WorkersError
+from dreammaker.research.workers import Pool, Workers
+from dreammaker.store.eventlog import EventLog, EventStore
 from dreammaker.store.journal import canonical_hash
 
 MOST_RUNS = 100_000
@@ -98,15 +101,16 @@ class Sweep:
         self._given: dict[str, Any] = {"log": log, "symbol": symbol, "days": days}
         self.name = name or f"sweep-{canonical_hash({'points': self.points})[:8]}"
 
-    def run(self, n_jobs: int = 1, progress: Callable[[int, int, SweepRun], None] | None = None
-            ) -> list[SweepRun]:
+    def run(self, workers: Workers | None = None,
+            progress: Callable[[int, int, SweepRun], None] | None = None) -> list[SweepRun]:
         """Do what is not done yet.
 
         Parameters
         ----------
-        n_jobs : int
-            Processes at once; joblib's other backends (Dask) are chosen round this call with
-            ``joblib.parallel_config``. The results do not depend on it, nor does their order.
+        workers : Workers, optional
+            Who runs them; this process if absent. The results do not depend on it, nor does their
+            order. The workers of a cluster read the archive themselves, at the path that the
+            configuration names; results are stored by this process.
         progress : callable, optional
             Called with runs done, runs in all, and the run, in the order of the grid.
 
@@ -114,39 +118,50 @@ class Sweep:
         -------
         list of SweepRun
             In the order of the grid. A failed run is one of them.
+
+        Raises
+        ------
+        ConfigError
+            If no point can run, or the cluster cannot be used.
+        WorkersError
+            If workers were lost for good, or those of a cluster do not see the archive.
         """
-        if n_jobs == 0 or n_jobs < -64:
-            raise ConfigError(f"n_jobs must be 1 or more, or -1 for all processors, was {n_jobs}")
         found = []
-        for done, (prepared, error) in enumerate(self._outcomes(n_jobs), 1):
-            found.append(self._enter(prepared, error))
-            if progress is not None:
-                progress(done, len(self.points), found[-1])
+        with closing(self._outcomes(workers or Workers())) as outcomes:
+            for done, (prepared, error) in enumerate(outcomes, 1):
+                found.append(self._enter(prepared, error))
+                if progress is not None:
+                    progress(done, len(self.points), found[-1])
         return found
 
-    def _outcomes(self, n_jobs: int) -> Iterator[tuple["_Prepared", str]]:
-        from joblib import Parallel, delayed
-
+    def _outcomes(self, workers: Workers) -> Generator[tuple["_Prepared", str]]:
         prepared = [self._prepare(changes) for changes in self.points]
         if all(point.backtest is None for point in prepared):
             raise ConfigError(f"no point of the grid can run; the first: {prepared[0].problem}")
         self.store.prepare()
         waiting = [point.backtest for point in prepared
                    if point.backtest is not None and not point.resumed]
-        # The generator yields in the order of submission, whoever finishes first.
-        errors = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")(
-            delayed(_run_and_store)(backtest, self.store.root) for backtest in waiting)
-        try:
+        if workers.cluster and waiting:
+            _check_shareable(waiting[0])
+        with workers.pool() as pool, closing(self._errors(pool, workers, waiting)) as errors:
             for point in prepared:
                 if point.backtest is None:
                     yield point, point.problem
                 else:
                     yield point, "" if point.resumed else next(errors)
-        finally:
-            with warnings.catch_warnings():
-                # That what still ran is dropped is known to whoever stopped it.
-                warnings.simplefilter("ignore", UserWarning)
-                errors.close()
+
+    def _errors(self, pool: Pool, workers: Workers, waiting: Sequence[Backtest]) -> Generator[str]:
+        """The error of each run, or none; by then its result is stored."""
+        if not workers.cluster:
+            yield from pool.stream(_run_and_store, [(each, self.store.root) for each in waiting])
+            return
+        # A worker elsewhere does not see the folder of results: they travel.
+        for result in pool.stream(_run_there, [(each,) for each in waiting]):
+            if isinstance(result, str):
+                yield result
+            else:
+                self.store.put(result)
+                yield ""
 
     def _prepare(self, changes: dict[str, Any]) -> "_Prepared":
         name = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in changes.items())
@@ -187,11 +202,46 @@ class _Prepared:
 def _run_and_store(backtest: Backtest, root: Path) -> str:
     """Run one backtest and write its folder; the error as a sentence where it fails."""
     try:
-        store = ResultStore(root)
-        store.put(backtest.run())
-    except DreamMakerError as error:
-        return str(error)
+        ResultStore(root).put(backtest.run())
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return _sentence(error)
     return ""
+
+
+def _run_there(backtest: Backtest) -> BacktestResult | str:
+    """Run one backtest on a worker that must see the archive; the error as a sentence."""
+    for plan in backtest.plans:
+        if plan.log is None and plan.config.run.mode != "simulated":
+            _check_day(plan)
+    try:
+        return backtest.run()
+    except Exception as error:
+        return _sentence(error)
+
+
+def _check_day(plan: DayPlan) -> None:
+    root, symbol = Path(plan.config.data.root), plan.config.backtest.symbol
+    try:
+        there = EventStore(root).hash_of(symbol, plan.day)
+    except StoreError as error:
+        there, reason = None, str(error)
+    else:
+        reason = "it is missing" if there is None else "it is another one"
+    if there != plan.data_hash:
+        raise WorkersError(
+            f"worker {platform.node()} cannot read {symbol} on {plan.day} in {root} ({reason}); a "
+            "sweep on a cluster needs the same archive under the same path on every worker")
+
+
+def _check_shareable(backtest: Backtest) -> None:
+    root = Path(backtest.config.data.root)
+    if backtest.config.run.mode != "simulated" and not root.is_absolute():
+        raise ConfigError("a sweep on a cluster needs the archive's full path, the same on every "
+                          f"worker (data.root or --root), was {str(root)!r}")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, DreamMakerError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"

@@ -9,7 +9,7 @@ import logging
 import platform
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -134,7 +134,7 @@ class ClusterPool(Pool):
         self._sent: OrderedDict[int, tuple[Shared, Any]] = OrderedDict()
 
     def finished(self, function: Callable[..., Any], calls: Sequence[Call]
-                 ) -> Iterator[tuple[int, Any]]:
+                 ) -> Generator[tuple[int, Any]]:
         """See `Pool`; the scheduler gives what a killed worker left undone to another."""
         arrived: SimpleQueue[Any] = SimpleQueue()
         under_way: dict[str, tuple[int, Any]] = {}
@@ -152,24 +152,28 @@ class ClusterPool(Pool):
 
     def _submit(self, function: Callable[..., Any], call: Call) -> Any:
         import dask
+        from distributed import CancelledError
+        from distributed.client import ClosedClientError
 
-        arguments = [self._send(each) if isinstance(each, Shared) else each for each in call]
-        with dask.config.set({_LARGE: "1 TiB"}):
-            return self._client.submit(function, *arguments, pure=False)
+        try:
+            # What is large here travels once, and cannot be loaded elsewhere.
+            with dask.config.set({_LARGE: "1 TiB"}):
+                arguments = [self._send(each) if isinstance(each, Shared) else each
+                             for each in call]
+                return self._client.submit(function, *arguments, pure=False)
+        except (CancelledError, ClosedClientError):
+            raise self._lost() from None
 
     def _send(self, shared: Shared) -> Any:
         """The shared value's future; it stays with the workers while it is among the last used."""
-        import dask
-
         place = id(shared.value)
         if place not in self._sent:
             while len(self._sent) >= _SHARED_KEPT:
                 self._sent.popitem(last=False)
             # What travels inside the function is opaque to the scheduler, and kept there: workers
             # get it from each other, and if all that had it are gone, from the scheduler again.
-            with dask.config.set({_LARGE: "1 TiB"}):
-                self._sent[place] = shared, self._client.submit(partial(_given, shared.value),
-                                                                pure=False)
+            self._sent[place] = shared, self._client.submit(partial(_given, shared.value),
+                                                            pure=False)
         self._sent.move_to_end(place)
         return self._sent[place][1]
 

@@ -238,7 +238,7 @@ class _Search:
         calls = [call for each in waiting.values()
                  for call in split_calls(each.samples, each.spec, self._cv)]
         parts = self._pool.stream(decide_split, calls, lambda done, _: self._tell(before + done))
-        with closing(parts):  # type: ignore[type-var]
+        with closing(parts):
             for each in prepared:
                 if each.key not in old:
                     evaluation = evaluated(each.samples, each.spec, self._cv,

@@ -8,7 +8,7 @@ nothing but the time.
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -99,11 +99,11 @@ class Pool(ABC):
 
     @abstractmethod
     def finished(self, function: Callable[..., Any], calls: Sequence[Call]
-                 ) -> Iterator[tuple[int, Any]]:
+                 ) -> Generator[tuple[int, Any]]:
         """Index and result of each call, in the order in which they are finished."""
 
     def stream(self, function: Callable[..., Any], calls: Sequence[Call],
-               progress: Progress | None = None) -> Iterator[Any]:
+               progress: Progress | None = None) -> Generator[Any]:
         """Results in the order of the calls, each as soon as all before it are known.
 
         Parameters
@@ -123,7 +123,7 @@ class Pool(ABC):
         """
         early: dict[int, Any] = {}
         following = 0
-        with closing(self.finished(function, calls)) as finished:  # type: ignore[type-var]
+        with closing(self.finished(function, calls)) as finished:
             for done, (index, result) in enumerate(finished, 1):
                 early[index] = result
                 if progress is not None:
@@ -151,7 +151,7 @@ class LocalPool(Pool):
         self._jobs = jobs
 
     def finished(self, function: Callable[..., Any], calls: Sequence[Call]
-                 ) -> Iterator[tuple[int, Any]]:
+                 ) -> Generator[tuple[int, Any]]:
         """See `Pool`; what a killed process left undone is done again."""
         plain = [tuple(each.value if isinstance(each, Shared) else each for each in call)
                  for call in calls]

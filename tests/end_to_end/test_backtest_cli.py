@@ -146,7 +146,7 @@ def test_walk_forward_when_run_then_fits_are_told(world: Path) -> None:
     (("run", "--set", "model.entry_threshold=high"), r"model\.entry_threshold.*was 'high'"),
     (("run", "--set", "run.seed=1", "--set", "run.seed=2"), "--set run.seed was given twice"),
     (("sweep", "--grid", "model.entry_threshold"), "--grid must be SECTION.KEY=VALUE,VALUE"),
-    (("sweep", "--grid", "run.seed=1,2", "--jobs", "0"), "n_jobs must be 1 or more"),
+    (("sweep", "--grid", "run.seed=1,2", "--jobs", "0"), "--jobs must be 1 or more"),
     (("sweep", "--grid", "run.seed=1,1"), "run.seed has a value twice"),
     (("sweep", "--grid", "model.foo=1,2"), "no point of the grid can run.*no key model.foo"),
     (("run", "--results", "x.toml/results"), "no results can be written to x.toml"),

@@ -18,6 +18,7 @@ from dreammaker.backtest.linear_retrainer import LinearFlowRetrainer
 from dreammaker.backtest.store import ResultStore
 from dreammaker.backtest.sweep import Sweep, grid_points
 from dreammaker.domain.instrument import Instrument
+from dreammaker.research.workers import Workers
 from dreammaker.store.eventlog import EventLog, EventStore
 from tests.end_to_end.sessions import QUOTES, quotes_log, short_config
 
@@ -117,7 +118,7 @@ def test_sweep_when_on_one_or_two_workers_then_the_same_and_resumed(tmp_path: Pa
     found = {}
     for jobs in (1, 2):
         store = ResultStore(tmp_path / str(jobs))
-        found[jobs] = Sweep(config, GRID, store).run(jobs)
+        found[jobs] = Sweep(config, GRID, store).run(Workers(jobs))
         assert [point.changes for point in found[jobs]] == grid_points(GRID)
     for left, right in zip(found[1], found[2], strict=True):
         assert (left.run.key, left.run.status, left.run.summary) == (
@@ -137,14 +138,14 @@ def test_sweep_when_stopped_half_way_then_only_the_rest_is_done(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Sweep(config, grid, store).run(1, stop)
-    again = Sweep(config, grid, store).run(1)
+        Sweep(config, grid, store).run(progress=stop)
+    again = Sweep(config, grid, store).run()
     assert [point.resumed for point in again][:2] == [True, True]
     assert [point.run.status for point in again] == ["done"] * 3
 
     ran = []
     monkeypatch.setattr(Backtest, "run", lambda self, *rest: ran.append(self.key))
-    third = Sweep(config, grid, store).run(1)
+    third = Sweep(config, grid, store).run()
     assert ran == []
     assert [point.run.summary for point in third] == [point.run.summary for point in again]
     # Other data, another configuration: not the same run.

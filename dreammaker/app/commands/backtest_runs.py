@@ -143,20 +143,25 @@ def sweep(
         config: ConfigFile = None, symbol: Symbol = "", days: Days = "", seed: Seed = None,
         changes: Changes = None, root: Root = None, results: Results = None, name: Name = "",
         jobs: Annotated[int, typer.Option(help="Runs at once; -1 = as many as processors.")] = 1,
+        cluster: Annotated[str, typer.Option(
+            metavar="ADDRESS", help="Run on the Dask cluster of this scheduler, tcp://HOST:PORT; "
+                                    "every worker must see the archive at its full path.")] = "",
         as_json: AsJson = False,
 ) -> None:
     """Run a grid."""
     from dreammaker.app.backtest_options import parse_changes, parse_grid, settings
     from dreammaker.app.backtest_view import RunProgress, print_sweep
+    from dreammaker.app.training import workers_of
     from dreammaker.backtest.identity import with_changes
     from dreammaker.backtest.store import ResultStore
     from dreammaker.backtest.sweep import Sweep
 
+    workers = workers_of(jobs, cluster)
     chosen = with_changes(settings(config, seed, root, results), parse_changes(changes))
     store = ResultStore(chosen.backtest.results_root)
     work = Sweep(chosen, parse_grid(grid), store, symbol=symbol, days=days or None, name=name)
     with RunProgress(shown=not as_json) as progress:
-        found = work.run(jobs, progress.update_sweep)
+        found = work.run(workers, progress.update_sweep)
     failed = [point for point in found if point.run.status == "failed"]
     if as_json:
         print(json.dumps({"sweep": work.name, "runs": [
