@@ -70,7 +70,7 @@ cdef struct state_t:
     bar_t bar
     bint is_open
     int64_t clock_ns            # running maximum of exchange time
-    int64_t local_ns
+    int64_t local_ns            # running maximum of local time
     int64_t record
     int64_t phase
     int64_t last_price
@@ -229,7 +229,8 @@ cdef int64_t run(const rule_t* r, state_t* s, const event_t* events, int64_t cou
             return i
         e = &events[i]
         s.record += 1
-        s.local_ns = e.local_ns
+        if e.local_ns > s.local_ns:
+            s.local_ns = e.local_ns
         if e.exch_ns > s.clock_ns:
             s.clock_ns = e.exch_ns
         if (r.form == BY_TIME and s.is_open
@@ -288,7 +289,7 @@ cdef class BarKernel:
         self.room = room
         self.state.is_open = False
         self.state.clock_ns = -(<int64_t>1 << 62)
-        self.state.local_ns = 0
+        self.state.local_ns = -(<int64_t>1 << 62)
         self.state.record = -1
         self.state.phase = -1
         self.state.has_price = False

@@ -190,7 +190,8 @@ def to_frame(bars: NDArray[np.void], instrument: Instrument) -> "pd.DataFrame":
         signed_volume (int64, lots; unknown sides by the tick rule); theta, threshold (float64:
         what was compared; in prints, lots or millionths of the currency; threshold -1 for bars
         of a fixed length in the warm-up); end (UTC; for time bars the boundary, else
-        the last print's time), known (UTC, local time of the record that ended the bar);
+        the last print's time), known (UTC, local time of the record that ended the bar, or a
+        later one of a record before it);
         event_index (int64, of the bar's last print), known_index (of the record that ended it);
         complete (bool).
     """

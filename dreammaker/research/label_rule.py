@@ -131,6 +131,11 @@ class LabelRule:
         mid = path.mid()[np.maximum(path.last_known(), 0)]
         price = mid[np.maximum(path.rows_at(instants), 0)]
         moves = np.diff(np.log(price), prepend=np.log(price[:1]))
+        # Up to an instant that no label reaches into, nobody held: the move over an auction or a
+        # quiet hour is not the next label's own.
+        held = np.searchsorted(np.sort(labels.start), instants[:-1], "right") > np.searchsorted(
+            np.sort(labels.end), instants[:-1], "right")
+        moves[1:][~held] = 0.0
         return return_attribution(labels, np.where(np.isfinite(moves), moves, 0.0), instants)
 
     def to_dict(self) -> dict[str, Any]:

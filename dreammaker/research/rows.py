@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 """Rises whenever the same log, features and sampler give other rows."""
 
 _BATCH_EVENTS = 65_536
@@ -37,7 +37,8 @@ class DecisionRows:
     Attributes
     ----------
     decided_ns : int64 array, shape (n,)
-        When the row was known: the later of its exchange and its local time, UTC ns.
+        When the row was known: the latest of the exchange and the local times of the row and of
+        those before it, UTC ns.
     exch_ns : int64 array, shape (n,)
         Running maximum of exchange time.
     event_index : int64 array, shape (n,)
@@ -96,6 +97,7 @@ def decision_rows(log: "EventLog", sampler: Sampler, config: FeatureConfig | Non
     pipeline = FeaturePipeline(config or FeatureConfig(), log.instrument, log.source)
     clock = sampler.clock(log.instrument)
     rows = FeatureRows(min(batch_events, max(len(log.events), 1)))
+    heard = -(2**63)
     for start in range(0, len(log.events), batch_events):
         events = log.events[start:start + batch_events]
         pipeline.process(events, rows)
@@ -104,19 +106,23 @@ def decision_rows(log: "EventLog", sampler: Sampler, config: FeatureConfig | Non
             raise InputError(f"record {start + index} of {log.instrument.symbol} on {log.day} is "
                              f"damaged: {text}")
         chosen = np.array(clock.choose(events, rows), np.intp)
+        # Records come one after the other: none is known before one that came earlier.
+        known = np.maximum.accumulate(np.append(heard, np.maximum(
+            rows.exch_ns[:rows.count], rows.local_ns[:rows.count])))
+        heard = int(known[-1])
         if chosen.size:
-            yield _taken(rows, chosen, start, log.instrument.tick_size)
+            yield _taken(rows, chosen, known[1:], start, log.instrument.tick_size)
         if progress is not None:
             progress(start + len(events), len(log.events))
 
 
-def _taken(rows: FeatureRows, chosen: NDArray[np.intp], start: int,
+def _taken(rows: FeatureRows, chosen: NDArray[np.intp], known: NDArray[np.int64], start: int,
            tick_size: float) -> DecisionRows:
     values = rows.values[chosen]
     spread = np.where(rows.book_ok[chosen] != 0, rows.ask_ticks[chosen] - rows.bid_ticks[chosen],
                       -1)
     return DecisionRows(
-        np.maximum(rows.exch_ns[chosen], rows.local_ns[chosen]), rows.exch_ns[chosen],
+        known[chosen], rows.exch_ns[chosen],
         rows.event_index[chosen].astype(np.int64) + start, spread.astype(np.int32),
         values[:, _MID].copy(), model_view(values, tick_size))
 

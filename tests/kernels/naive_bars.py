@@ -11,7 +11,7 @@ PRINTS = (Kind.TRADE, Kind.ORDER_EXECUTE)
 def naive_bars(events: np.ndarray, rule: BarRule, tick_micros: float) -> list[dict]:
     """Bars of records, the open one last; weights as the kernel has them."""
     bars, bar, clock, phase, sign, last = [], None, -(2**62), None, 0, None
-    length, formed, history = rule.expected_length, 0, []
+    length, formed, history, heard = rule.expected_length, 0, [], -(2**62)
     seconds_ns = round(rule.seconds * 1e9)
 
     def limit() -> float:
@@ -39,7 +39,7 @@ def naive_bars(events: np.ndarray, rule: BarRule, tick_micros: float) -> list[di
     def close(event: np.void, index: int, complete: bool) -> None:
         nonlocal bar, length, formed
         bars.append({**bar, "theta": theta(), "complete": complete, "known_index": index,
-                     "known_ns": int(event["local_ns"])})
+                     "known_ns": heard})
         if complete:
             formed += 1
             least, most = rule.length_bounds
@@ -48,7 +48,7 @@ def naive_bars(events: np.ndarray, rule: BarRule, tick_micros: float) -> list[di
         bar = None
 
     for index, event in enumerate(events):
-        clock = max(clock, int(event["exch_ns"]))
+        clock, heard = max(clock, int(event["exch_ns"])), max(heard, int(event["local_ns"]))
         if rule.form == "time" and bar is not None and clock >= bar["start_ns"] + seconds_ns:
             close(event, index, True)
         if event["kind"] in PRINTS:
