@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.features.bar_rules import BarRule
-from dreammaker.features.bars import BarStream, to_frame
+from dreammaker.features.bars import BAR_DTYPE, BarStream, to_frame
 from dreammaker.features.config import FeatureConfig
 from dreammaker.models.labels import Barrier, PricePath
 from dreammaker.models.view import MODEL_FEATURES
@@ -101,6 +101,11 @@ def check_house(log: EventLog, *, rng: np.random.Generator, sampler: Sampler | N
     Returns
     -------
     list of LookaheadReport
+
+    Raises
+    ------
+    InputError
+        If no stage gives a row on that day.
     """
     sampler, rule = sampler or Sampler(), rule or LabelRule()
     config = config or FeatureConfig()
@@ -118,6 +123,9 @@ def check_house(log: EventLog, *, rng: np.random.Generator, sampler: Sampler | N
         progress("splits")
     from dreammaker.validation import CombinatorialPurgedCV, PurgedKFold, WalkForward
 
+    if not any(report.comparisons for report in reports):
+        raise InputError(f"{log.instrument.symbol} on {log.day} has too little to compare: no "
+                         "stage of the pipeline gives a row")
     data = label_day(log, sampler, rule, config)
     if len(data) >= 12:
         ends = data.label_end_times()
@@ -164,6 +172,9 @@ def check_splits(splitter: Any, X: Any, t_start: Ints, t_end: Ints) -> Lookahead
 def load_pipeline(text: str) -> Pipeline:
     """A user's own function, ``FILE.py:FUNCTION`` or ``PACKAGE.MODULE:FUNCTION``.
 
+    The module is run anew for every call: what it keeps from one call to the next (a scaler that
+    was fitted on the whole day, a cache) would hide a leak. Modules that it imports are not.
+
     Raises
     ------
     ConfigError
@@ -175,28 +186,42 @@ def load_pipeline(text: str) -> Pipeline:
     if not place or not function.isidentifier():
         raise ConfigError("--module must be FILE.py:FUNCTION or PACKAGE.MODULE:FUNCTION, was "
                           f"{text!r}")
+    first = getattr(_module(place), function, None)
+    if not callable(first):
+        raise ConfigError(f"--module names {function}, which {place} does not define as a function")
+    if place.partition(".")[0] == "dreammaker":
+        own: Pipeline = first
+        return own
+
+    def pipeline(log: EventLog) -> "pd.DataFrame":
+        found: Pipeline = getattr(_module(place), function)
+        return found(log)
+
+    return pipeline
+
+
+def _module(place: str) -> Any:
+    """A module by its file or name, run anew."""
     try:
-        if place.endswith(".py"):
-            path = Path(place)
-            if not path.is_file():
-                raise ConfigError(f"--module names {place}, which is no file")
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            spec.loader.exec_module(module)
-        else:
-            module = import_module(place)
+        if not place.endswith(".py"):
+            if place.partition(".")[0] != "dreammaker":
+                sys.modules.pop(place, None)
+            return import_module(place)
+        path = Path(place)
+        if not path.is_file():
+            raise ConfigError(f"--module names {place}, which is no file")
+        # A name of its own: a file that is called as a library is must not stand in for it.
+        spec = importlib.util.spec_from_file_location(f"user_pipeline_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"cannot be imported: {type(error).__name__}: {error}",
                          file=place) from None
-    found = getattr(module, function, None)
-    if not callable(found):
-        raise ConfigError(f"--module names {function}, which {place} does not define as a function")
-    pipeline: Pipeline = found
-    return pipeline
+    return module
 
 
 def shortened(log: EventLog, records: int) -> EventLog:
@@ -214,7 +239,7 @@ def _bars(rule: BarRule) -> Pipeline:
         stream = BarStream(rule, log.instrument)
         parts = [stream.process(log.events[at:at + _BATCH])
                  for at in range(0, len(log.events), _BATCH)]
-        frame = to_frame(np.concatenate(parts), log.instrument)
+        frame = to_frame(np.concatenate([np.empty(0, BAR_DTYPE), *parts]), log.instrument)
         # A bar is known when the record that ended it has come, whatever its own times are.
         return frame.reset_index().set_index("known")
 

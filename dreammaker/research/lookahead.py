@@ -5,9 +5,9 @@ changed, then every row known at or before t must stay as it was, to the bit: fe
 decision rows by the time they carry, labels by their end. What changes is a leak, and it is named.
 """
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.errors import ConfigError, DreamMakerError, InputError
 from dreammaker.domain.schema import Flag, Kind
+from dreammaker.research.lookahead_report import Leak, LookaheadReport, instant
 from dreammaker.store.eventlog import EventLog
 
 if TYPE_CHECKING:
@@ -22,95 +23,13 @@ if TYPE_CHECKING:
 
 Pipeline = Callable[[EventLog], "pd.DataFrame"]
 Clock = Literal["exchange", "local", "known"]
+
+__all__ = ["CLOCKS", "Clock", "Leak", "LookaheadReport", "Pipeline", "detect", "instant",
+           "record_times"]
 Ints = NDArray[np.int64]
 
 CLOCKS = ("exchange", "local", "known")
 _NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """A column that changed although only its future did.
-
-    Attributes
-    ----------
-    column : str
-    first_ns : int
-        Time of the earliest row that changed, UTC ns.
-    reach_s : float
-        The row depends on something at least this many seconds later.
-    how : {"truncation", "perturbation"}
-    value, other : str
-        What the row held with its own future, and with another; "no row" where there was none.
-    cuts : int
-        In how many of the comparisons the column changed.
-    """
-
-    column: str
-    first_ns: int
-    reach_s: float
-    how: str
-    value: str
-    other: str
-    cuts: int
-
-    def describe(self) -> str:
-        """One sentence."""
-        later = f"at least {self.reach_s:g} s later" if self.reach_s else "later"
-        return (f"column {self.column} at {instant(self.first_ns)} knows what comes {later}: "
-                f"it is {self.value}, and {self.other} after {self.how} of the future")
-
-
-@dataclass(frozen=True, slots=True)
-class LookaheadReport:
-    """What `detect` found.
-
-    Attributes
-    ----------
-    name : str
-        Of the pipeline.
-    columns : tuple of str
-    row_count : int
-        Rows of the whole log.
-    comparisons : int
-        Cuts times ways of changing the future.
-    leaks : tuple of Leak
-        One a column, in order of time; empty if there is none.
-    notes : tuple of str
-        What could not be compared, and why.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    row_count: int
-    comparisons: int
-    leaks: tuple[Leak, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether no column leaks."""
-        return not self.leaks
-
-    def describe(self) -> str:
-        """The verdict, one sentence a line."""
-        if not self.comparisons:
-            lines = []
-        elif self.passed:
-            lines = [f"{self.name}: no look-ahead in {len(self.columns)} columns of "
-                     f"{self.row_count:,} rows over {self.comparisons} comparisons"]
-        else:
-            lines = [f"{self.name}: {leak.describe()}" for leak in self.leaks]
-        return "\n".join([*lines, *(f"{self.name}: note: {note}" for note in self.notes)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Fit for JSON; times as ISO 8601."""
-        return {"name": self.name, "passed": self.passed, "columns": list(self.columns),
-                "rows": self.row_count, "comparisons": self.comparisons,
-                "notes": list(self.notes), "leaks": [
-                    {"column": leak.column, "first_time": instant(leak.first_ns),
-                     "reach_s": leak.reach_s, "how": leak.how, "value": leak.value,
-                     "other": leak.other, "comparisons": leak.cuts} for leak in self.leaks]}
 
 
 @dataclass(slots=True)
@@ -147,7 +66,9 @@ def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts:
     ----------
     pipeline : callable
         From an EventLog to a DataFrame whose DatetimeIndex (UTC, or without a zone) says when each
-        row is known. It is called ``2 cuts + 1`` times and must not depend on anything else.
+        row is known. It is called ``2 cuts + 1`` times and must not depend on anything else: a
+        mean of the whole day that is kept from the first call hides its look-ahead
+        (``house.load_pipeline`` runs a module anew for every call).
     log : EventLog
     rng : numpy.random.Generator
         Chooses the cuts and the changes.
@@ -175,7 +96,8 @@ def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts:
     Raises
     ------
     InputError
-        If the pipeline returns no frame by time, returns no row, or other rows for the same log.
+        If the pipeline fails, returns no frame by time, returns no row, other rows for the same
+        log, or the same rows for logs without their future.
     ConfigError
         If a parameter is out of range, or the log is too short to be cut.
 
@@ -204,27 +126,33 @@ def detect(pipeline: Pipeline, log: EventLog, *, rng: np.random.Generator, cuts:
         raise ConfigError(f"clock must be one of {', '.join(CLOCKS)}, was {clock!r}")
     if not 0.0 <= tolerance < 1.0:
         raise ConfigError(f"tolerance must be in [0, 1), was {tolerance!r}")
-    whole = _table(pipeline(log), name)
+    whole = _called(pipeline, log, name)
     if not len(whole.time):
         raise InputError(f"{name} returned no row for {log.instrument.symbol} on {log.day}")
     key = record_times(log, clock)
     places = _places(key, whole.time, cuts, timers, rng)
     found: dict[str, _Found] = {}
     notes: list[str] = []
-    done = 0
+    done = cut = unmoved = 0
     for place, until in places:
         past = whole.until(until)
         for how, other in (("truncation", _cut), ("perturbation", _changed)):
             try:
-                table = _table(pipeline(other(log, place, rng)), name)
-            except (DreamMakerError, ValueError, IndexError, KeyError, ZeroDivisionError) as error:
+                table = _called(pipeline, other(log, place, rng), name)
+            except DreamMakerError as error:
                 notes.append(f"{how} at {instant(until)} could not be compared: {error}")
                 continue
             _compare(past, table.until(until), until, how, tolerance, found)
             done += 1
+            if other is _cut and whole.time[-1] > until:
+                cut += 1
+                unmoved += _same(whole, table)
             if progress is not None:
                 progress(done, 2 * len(places))
-    if found and not _same(whole, _table(pipeline(log), name)):
+    if cut and unmoved == cut:
+        raise InputError(f"{name} gave the same rows for logs without their future: it does not "
+                         "look at the log it is given, or keeps what it computed before")
+    if found and not _same(whole, _called(pipeline, log, name)):
         raise InputError(f"{name} gave different rows for the same log: look-ahead cannot be told "
                          "from chance; fix its seeds")
     if not done:
@@ -242,12 +170,6 @@ def record_times(log: EventLog, clock: Clock) -> Ints:
         return exchange
     local = np.maximum.accumulate(log.events["local_ns"])
     return local if clock == "local" else np.maximum(exchange, local)
-
-
-def instant(time_ns: int) -> str:
-    """A time as ISO 8601 in UTC, to the ns."""
-    second, rest = divmod(time_ns, _NS)
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def _places(key: Ints, rows: Ints, cuts: int, timers: bool,
@@ -301,6 +223,18 @@ def _changed(log: EventLog, place: int, rng: np.random.Generator) -> EventLog:
                             ("qty_lots", 0)):
             future[name][levels[0]] = value
     return EventLog.of(events, log.instrument, log.source, log.quality, log.day)
+
+
+def _called(pipeline: Pipeline, log: EventLog, name: str) -> _Table:
+    """The pipeline's rows; whatever it fails with becomes one sentence."""
+    try:
+        frame = pipeline(log)
+    except DreamMakerError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = ": ".join(filter(None, (type(error).__name__, str(error))))
+        raise InputError(f"{name} failed: {what}") from error
+    return _table(frame, name)
 
 
 def _table(frame: Any, name: str) -> _Table:
@@ -379,13 +313,21 @@ def _aligned(past: _Table, other: _Table) -> tuple[Ints, Ints, Ints, Ints]:
 def _differ(mine: NDArray[Any], its: NDArray[Any], column: NDArray[Any],
             tolerance: float) -> NDArray[np.bool_]:
     if mine.dtype == object or its.dtype == object:
-        alike = np.array([a is b or a == b for a, b in zip(mine, its, strict=True)], np.bool_)
+        alike = np.array([_alike(a, b) for a, b in zip(mine, its, strict=True)], np.bool_)
         return ~(alike | (_missing(mine) & _missing(its)))
     known = column[np.isfinite(column)]
     scale = float(np.abs(known - known.mean()).max()) if known.size else 0.0
     with np.errstate(invalid="ignore"):
         near = (mine == its) | (np.abs(mine - its) <= tolerance * scale)
     return np.asarray(~(near | (np.isnan(mine) & np.isnan(its))), np.bool_)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two objects are equal, arrays (with NaN in them) included."""
+    try:
+        return a is b or bool(a == b)
+    except (TypeError, ValueError):
+        return pickle.dumps(a) == pickle.dumps(b)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
