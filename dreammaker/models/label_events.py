@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from dreammaker._ext.labels import cusum_rows, ewm_deviation, trends
 from dreammaker.domain.errors import InputError
 from dreammaker.models.label_set import Barrier, Labels
-from dreammaker.models.label_spans import broadcast, opened, span_of
+from dreammaker.models.label_spans import broadcast, number, opened, span_of
 from dreammaker.models.price_path import as_path, read_instants
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+MOST_CELLS = 1 << 26
+"""Of the running volatility: two years of seconds; each takes some tens of bytes."""
 
 
 class CusumEvents(NamedTuple):
@@ -105,12 +108,15 @@ def volatility(prices: Any, events: Any = None, *, horizon: float | timedelta,
     path = as_path(prices)
     length = span_of("cell", cell, path, above_zero=True)
     share = span_of("horizon", horizon, path, above_zero=True) / length
-    if not (np.isfinite(span) and span > 1.0):
+    if not 1.0 < number("span", span) < np.inf:
         raise InputError(f"span must be above 1, was {span!r}")
-    if least_cells < 2:
+    if number("least_cells", least_cells) < 2:
         raise InputError(f"least_cells must be 2 or more, was {least_cells}")
     event = path.end if events is None else read_instants("events", events, path)
     first, last = int(path.end[0]), int(path.end[-1])
+    if (last - first) // length > MOST_CELLS:
+        raise InputError(f"cell must be longer: the prices would have {(last - first) // length:,} "
+                         f"cells of {cell!r}, {MOST_CELLS:,} are allowed")
     edges = np.arange(-(-first // length), last // length + 1, dtype=np.int64) * length
     if len(edges) < 2:
         return np.full(len(event), np.nan)
@@ -167,7 +173,7 @@ def trend_scanning(prices: Any, events: Any = None, *, shortest: int = 5, longes
     ([1], [5], inf)
     """
     for name, value, least in (("shortest", shortest, 3), ("longest", longest, shortest)):
-        if not (isinstance(value, int) and value >= least):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise InputError(f"{name} must be a whole number of {least} or more, was {value!r}")
     path = as_path(prices)
     if path.high is not None:

@@ -13,6 +13,9 @@ from dreammaker.models.price_path import PricePath, read_instants
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LONGEST_SPAN = 2**61
+"""Of index units or ns (73 years): an instant and a span must add up to an int64."""
+
 DEFAULT_LATENCY_NS = 40_000_000
 """From us to the venue, as the exchange profile mt5_b3 assumes."""
 
@@ -109,10 +112,12 @@ def span_of(name: str, value: float | timedelta, path: PricePath, *, above_zero:
     if isinstance(value, timedelta | np.timedelta64):
         if not path.is_time:
             raise InputError(f"{name} must be {unit}, was {value!r}")
-        span = int(np.timedelta64(value, "ns").astype(np.int64))
+        span = _nanoseconds(name, value)
     elif (isinstance(value, bool) or not isinstance(value, int | float | np.number)
           or not np.isfinite(value)):
         raise InputError(f"{name} must be {unit}, {rule}, was {value!r}")
+    elif abs(float(value)) > LONGEST_SPAN:
+        span = LONGEST_SPAN if value > 0 else -1
     elif path.is_time:
         span = round(float(value) * 1e9)
     elif float(value).is_integer():
@@ -121,7 +126,28 @@ def span_of(name: str, value: float | timedelta, path: PricePath, *, above_zero:
         raise InputError(f"{name} must be {unit}, {rule}, was {value!r}")
     if span < 0 or (above_zero and span == 0):
         raise InputError(f"{name} must be {rule}, was {value!r}")
+    if span >= LONGEST_SPAN:
+        longest = "73 years" if path.is_time else f"{LONGEST_SPAN} index units"
+        raise InputError(f"{name} must be below {longest}, was {value!r}")
     return span
+
+
+def _nanoseconds(name: str, value: timedelta | np.timedelta64) -> int:
+    # A pandas Timedelta is a timedelta, but one that NumPy reads to the us only.
+    exact = getattr(value, "to_timedelta64", None)
+    try:
+        span = np.timedelta64(value if exact is None else exact(), "ns")
+    except (TypeError, OverflowError):
+        raise InputError(f"{name} must be a span of days, hours or less, was {value!r}") from None
+    return -1 if np.isnat(span) else int(span.astype(np.int64))
+
+
+def number(name: str, value: Any) -> float:
+    """The value as a float; InputError where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number, was {value!r}") from None
 
 
 def broadcast(name: str, values: ArrayLike, n: int) -> Floats:

@@ -16,7 +16,14 @@ from dreammaker._ext.labels import first_touch
 from dreammaker.domain.errors import InputError
 from dreammaker.models.label_events import cusum_events, trend_scanning, volatility
 from dreammaker.models.label_set import Barrier, Labels
-from dreammaker.models.label_spans import Entries, choose, opened, read_side, span_of
+from dreammaker.models.label_spans import (
+    Entries,
+    choose,
+    number,
+    opened,
+    read_side,
+    span_of,
+)
 from dreammaker.models.price_path import LEAST_TICKS, PricePath, as_path
 from dreammaker.models.weights import (
     average_uniqueness,
@@ -153,7 +160,7 @@ def meta_labels(labels: Labels | ArrayLike, side: ArrayLike | None = None, *,
     >>> meta_labels([15.0, -20.0, -5.0], [1, -1, 1], cost=2.5).tolist()
     [1, 1, 0]
     """
-    if not (np.isfinite(cost) and cost >= 0.0):
+    if not 0.0 <= number("cost", cost) < np.inf:
         raise InputError(f"cost must be 0 or more, was {cost!r}")
     if isinstance(labels, Labels):
         if side is not None:
@@ -164,7 +171,10 @@ def meta_labels(labels: Labels | ArrayLike, side: ArrayLike | None = None, *,
         return (labels.ret > cost).astype(np.int8)
     if side is None:
         raise InputError("side must be given with an array of moves")
-    moves = np.asarray(labels, np.float64)
+    try:
+        moves = np.asarray(labels, np.float64)
+    except (TypeError, ValueError):
+        raise InputError("labels must hold numbers, or be Labels") from None
     if moves.ndim != 1 or not np.isfinite(moves).all():
         raise InputError("labels must hold finite moves in one dimension")
     sides = read_side(side, len(moves))
@@ -174,11 +184,11 @@ def meta_labels(labels: Labels | ArrayLike, side: ArrayLike | None = None, *,
 def _distance(name: str, multiple: float, target: Floats, least_points: float | None,
               path: PricePath) -> Floats:
     """Distance of a barrier in the path's units; infinite for none; whole units on a grid."""
-    if not (np.isfinite(multiple) and multiple >= 0.0):
+    if not 0.0 <= number(name, multiple) < np.inf:
         raise InputError(f"{name} must be 0 or more, was {multiple!r}")
     if least_points is None:
         least_points = LEAST_TICKS * path.tick_size if path.has_grid else 0.0
-    if not (np.isfinite(least_points) and least_points >= 0.0):
+    if not 0.0 <= number("least_points", least_points) < np.inf:
         raise InputError(f"least_points must be 0 or more, was {least_points!r}")
     if multiple == 0.0:
         return np.full(len(target), np.inf)

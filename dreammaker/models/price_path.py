@@ -143,10 +143,14 @@ class PricePath:
         Raises
         ------
         InputError
-            As for `of_prices`, or if a bar's high is below its low.
+            As for `of_prices`, or if a column is missing, a bar's open or close lies outside its
+            high and low, or a bar ends before it starts or before the one before it.
         """
-        if not spread >= 0.0:
+        if not 0.0 <= spread < np.inf:
             raise InputError(f"spread must be 0 or more, was {spread!r}")
+        if missing := [name for name in ("open", "high", "low", "close") if name not in bars]:
+            raise InputError(f"bars must have the columns open, high, low and close; "
+                             f"{missing[0]} is missing")
         columns = {name: _vector(name, bars[name]) for name in ("open", "high", "low", "close")}
         start, is_time = _index(bars, len(columns["open"]))
         if "end" in bars:
@@ -159,6 +163,15 @@ class PricePath:
         if np.any(columns["high"] < columns["low"]):
             raise InputError("high must not be below low, is in row "
                              f"{int(np.argmax(columns['high'] < columns['low']))}")
+        for name in ("open", "close"):
+            outside = (columns[name] > columns["high"]) | (columns[name] < columns["low"])
+            if outside.any():
+                raise InputError(f"{name} must lie within low and high, does not in row "
+                                 f"{int(np.argmax(outside))}")
+        early = (end < start) | (end < np.append(end[:1], end[:-1]))
+        if early.any():
+            raise InputError("bars must end at or after their start, in order; does not in row "
+                             f"{int(np.argmax(early))}")
         half = spread / 2.0
         open_, high, low, close = (columns[name] - half
                                    for name in ("open", "high", "low", "close"))

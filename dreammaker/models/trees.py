@@ -79,7 +79,7 @@ class TreeModel:
         fitted = getattr(forest, "estimators_", None)
         kinds = {kind.__name__ for kind in type(forest).__mro__}
         # Boosted or bagged trees have estimators too, but are not averages over whole rows.
-        if not fitted or not kinds & {"ForestClassifier", "ForestRegressor"}:
+        if fitted is None or not kinds & {"ForestClassifier", "ForestRegressor"}:
             raise StoreError(f"{type(forest).__name__} is not a fitted forest of scikit-learn")
         if getattr(forest, "n_outputs_", 1) != 1:
             raise StoreError(f"a forest of {forest.n_outputs_} targets cannot be used; one is "

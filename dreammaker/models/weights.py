@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from dreammaker._ext.uniqueness import SequentialSampler, covered, span_sums
 from dreammaker.domain.errors import InputError
 from dreammaker.models.label_set import Labels
+from dreammaker.models.label_spans import number
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,7 +89,12 @@ def sequential_probabilities(labels: Labels | Any, drawn: ArrayLike,
     [5.0, 3.0, 6.0]
     """
     sampler = SequentialSampler(*_cover(labels, instants))
-    for label in np.asarray(drawn, np.int64).ravel():
+    rows = np.asarray(drawn)
+    if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0
+                      or rows.max() >= sampler.weights().size):
+        raise InputError("drawn must hold row numbers of the labels, 0 to "
+                         f"{sampler.weights().size - 1}")
+    for label in rows.ravel():
         sampler.take(int(label))
     weights = sampler.weights()
     return np.asarray(weights / weights.sum())
@@ -159,7 +165,10 @@ def return_attribution(labels: Labels | Any, returns: ArrayLike,
     [0.8, 1.2]
     """
     lo, hi, count = _cover(labels, instants)
-    moves = np.asarray(returns, np.float64)
+    try:
+        moves = np.asarray(returns, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"returns must hold numbers, was {type(returns).__name__}") from None
     if moves.shape != (count,) or not np.isfinite(moves).all():
         raise InputError(f"returns must hold one finite number an instant, {count}, had shape "
                          f"{moves.shape}")
@@ -189,7 +198,7 @@ def time_decay(uniqueness: ArrayLike, oldest: float = 1.0) -> Floats:
     >>> time_decay([1, 1, 1, 1], 0.0).tolist(), time_decay([1, 1, 1, 1], -0.5).tolist()
     ([0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 0.5, 1.0])
     """
-    if not -1.0 < oldest <= 1.0:
+    if not -1.0 < number("oldest", oldest) <= 1.0:
         raise InputError(f"oldest must be above -1 and at most 1, was {oldest!r}")
     values = np.asarray(uniqueness, np.float64)
     if values.ndim != 1 or not np.isfinite(values).all() or np.any(values < 0.0):
