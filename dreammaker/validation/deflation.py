@@ -118,7 +118,7 @@ def expected_maximum_sharpe(trials: float, trial_variance: float = 1.0) -> float
         return 0.0
     # The upper tail by symmetry: 1 - 1/N loses digits for large N.
     best = (-(1.0 - EULER_GAMMA) * _NORMAL.inv_cdf(1.0 / trials)
-            - EULER_GAMMA * _NORMAL.inv_cdf(1.0 / (trials * e)))
+            - EULER_GAMMA * _NORMAL.inv_cdf(1.0 / trials / e))
     return scale * max(best, 0.0)
 
 
@@ -228,7 +228,9 @@ def minimum_track_record_length(sharpe: float, *, benchmark: float = 0.0, skewne
     z = _NORMAL.inv_cdf(_checks.probability("confidence", confidence))
     if distance <= 0.0:
         return inf
-    return 1.0 + variance * (z / distance) ** 2
+    steps = z / distance
+    # A product does not raise where it leaves the range of a double, a power does.
+    return 1.0 + variance * (steps * steps)
 
 
 def minimum_backtest_length(trials: float, target: float = 1.0) -> float:
@@ -253,4 +255,5 @@ def minimum_backtest_length(trials: float, target: float = 1.0) -> float:
     >>> round(minimum_backtest_length(45), 1)
     5.0
     """
-    return (expected_maximum_sharpe(trials) / _checks.positive("target", target)) ** 2
+    ratio = expected_maximum_sharpe(trials) / _checks.positive("target", target)
+    return ratio * ratio

@@ -60,12 +60,15 @@ def _relative_fall(equity: Floats) -> Floats:
 
 
 def _growth(equity: Floats, periods: float) -> Floats:
-    """Compound growth a year; -1 once nothing is left."""
+    """Compound growth a year; -1 once nothing is left, NaN where no double holds it."""
     count = equity.shape[-1] - 1
     if count == 0:
         return np.full(equity.shape[:-1], nan)
     ratio = np.maximum(equity[..., -1] / equity[..., 0], 0.0)
-    return np.asarray(ratio ** (periods / count) - 1.0)
+    with np.errstate(over="ignore"):
+        grown = np.asarray(ratio ** (periods / count) - 1.0)
+    # A year's growth from a few good days may be more than a double holds: no figure.
+    return np.where(np.isinf(grown), nan, grown)
 
 
 def _calmar(equity: Floats, periods: float) -> Floats:

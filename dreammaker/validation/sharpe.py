@@ -140,6 +140,8 @@ def moments(returns: Floats) -> tuple[float, float]:
     centred = returns - returns.mean()
     # Scaled first, so that neither tiny returns nor large profits leave the range of a double.
     centred = centred / np.abs(centred).max()
+    # Of nearly equal values the mean's own rounding would be a good part of what is left.
+    centred = centred - centred.mean()
     square = centred * centred
     variance = float(square.mean())
     skewness = float((square * centred).mean()) / variance ** 1.5

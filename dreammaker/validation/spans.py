@@ -90,7 +90,9 @@ def read_embargo(value: Any) -> tuple[float, int | None, bool]:
              f"span of 0 or more, was {value!r}")
     if isinstance(value, timedelta | np.timedelta64):
         try:
-            span = np.timedelta64(value, "ns")
+            # A pandas Timedelta is a timedelta, but one that NumPy reads to the us only.
+            exact = getattr(value, "to_timedelta64", None)
+            span = np.timedelta64(value if exact is None else exact(), "ns")
         except (TypeError, ValueError, OverflowError):
             raise ValueError(wrong) from None
         if np.isnat(span) or span < np.timedelta64(0, "ns"):
