@@ -103,10 +103,13 @@ def check_out(out: Path, option: str = "--out") -> Path:
     Raises
     ------
     ConfigError
-        If it is a folder, or lies in none.
+        If it is a folder or a device, or lies in none.
     """
     if out.is_dir():
         raise ConfigError(f"{option} must name a file, {out} is a folder")
+    # A finished file takes the place of what is there: a device would be gone.
+    if out.exists() and not out.is_file():
+        raise ConfigError(f"{option} must name a file, {out} is a device or a pipe")
     if not out.parent.is_dir():
         raise ConfigError(f"{option} must lie in a folder that exists; there is none at "
                           f"{out.parent}")

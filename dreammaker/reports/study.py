@@ -92,7 +92,8 @@ def _bars(found: Sequence[Importance], title: str, names: Sequence[str] | None =
     figure.add_bar(
         x=[item.value for item in ordered], y=labels, orientation="h",
         marker={"color": [_BLUE if item.value > 0.0 else _ORANGE for item in ordered]},
-        error_x={"type": "data", "array": [item.error for item in ordered], "thickness": 1})
+        error_x={"type": "data", "array": [item.error if item.error == item.error else None
+                                          for item in ordered], "thickness": 1})
     if names is not None:
         figure.add_vline(x=1.0 / len(names), line={"color": _GREY, "dash": "dot"})
     figure.update_yaxes(automargin=True)

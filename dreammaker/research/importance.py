@@ -34,7 +34,7 @@ class Importance:
         the log loss, in nats a row (no probability counts as less than one over the rows), or the
         accuracy.
     error : float
-        Standard error over trees or folds.
+        Standard error over trees or folds; NaN where there is only one of them.
     """
 
     features: tuple[str, ...]
@@ -43,8 +43,8 @@ class Importance:
 
     @property
     def t(self) -> float:
-        """Value over its error; infinite without one."""
-        if self.error > 0.0:
+        """Value over its error; infinite where that is 0, NaN where it is not known."""
+        if self.error != 0.0:
             return self.value / self.error
         return float(np.sign(self.value)) * float("inf") if self.value else 0.0
 
@@ -104,7 +104,8 @@ def mean_decrease_impurity(model: Any, names: Sequence[str],
     count = np.array([np.sum(~np.isnan(column)) for column in sums])
     means = np.array([np.nanmean(column) if n else 0.0
                       for column, n in zip(sums, count, strict=True)])
-    errors = np.array([np.nanstd(column, ddof=1) / sqrt(n) if n > 1 else 0.0
+    errors = np.array([np.nanstd(column, ddof=1) / sqrt(n) if n > 1
+                       else float("nan") if n else 0.0
                        for column, n in zip(sums, count, strict=True)])
     total = means.sum() or 1.0
     return [Importance(tuple(group), float(mean / total), float(error / total))
@@ -285,6 +286,6 @@ def _columns(names: Sequence[str], groups: Groups | None) -> list[Ints]:
 def _over_folds(values: list[list[float]], groups: list[tuple[str, ...]]) -> list[Importance]:
     table = np.array(values)
     error = (table.std(axis=0, ddof=1) / sqrt(len(table)) if len(table) > 1
-             else np.zeros(table.shape[1]))
+             else np.full(table.shape[1], np.nan))
     return [Importance(group, float(mean), float(spread))
             for group, mean, spread in zip(groups, table.mean(axis=0), error, strict=True)]

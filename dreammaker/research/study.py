@@ -163,7 +163,8 @@ class Study:
                           for item in found.tried]},
             "clusters": [list(group) for group in self.clusters.groups],
             "silhouette": _known(self.clusters.silhouette),
-            **{name: [{"features": list(item.features), "value": item.value, "error": item.error}
+            **{name: [{"features": list(item.features), "value": item.value,
+                       "error": _known(item.error)}
                       for item in getattr(self, name)]
                for name in ("impurity", "accuracy", "single", "cluster_accuracy")}}
 
@@ -186,9 +187,13 @@ def study_features(data: Dataset, logs: Iterable["EventLog"], *, rng: np.random.
     Raises
     ------
     InputError
-        If no feature varies, there is one class only, or too few rows are left after purging.
+        If no feature varies, there is one class only, there are more folds than rows, or too few
+        rows are left after purging.
     """
     options, say = options or StudyOptions(), say or (lambda text: None)
+    if options.folds > min(len(data), options.most_rows):
+        raise InputError("folds must not exceed the rows of the importances, "
+                         f"{min(len(data), options.most_rows)}, was {options.folds}")
     columns, left_out = _worth_studying(data)
     names = tuple(data.feature_names[i] for i in columns)
     X = data.X[:, columns]

@@ -1,6 +1,7 @@
 """``dreammaker label``, ``lookahead`` and ``study`` on a small archive, with wrong input too."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -130,6 +131,11 @@ def _quick(folder):
     (("lookahead", "WIN", "--module", "absent.py:f"), "which is no file"),
     (("lookahead", "WIN", "--seed", "-1"), "--seed must be 0 or more"),
     (("study", "WIN", "--folds", "1"), "folds must be 2 or more"),
+    (("study", "WIN", "--folds", "9999"), "folds must not exceed the rows of the importances"),
+    pytest.param(("label", "WIN", "--out", os.devnull), "--out must name a file",
+                 marks=pytest.mark.skipif(os.name == "nt", reason="NUL is no path there")),
+    pytest.param(("features", "WIN", "2023-11-14", "--out", os.devnull), "is a device or a pipe",
+                 marks=pytest.mark.skipif(os.name == "nt", reason="NUL is no path there")),
     (("study", "WIN", "--horizons", "5,x"), "--horizons must be seconds"),
     (("study", "WIN", "--horizons", "5,1"), "ascending"),
     (("study", "WIN", "--html", "{tmp}"), "--html must name a file"),

@@ -8,6 +8,7 @@ import pytest
 from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.features import FeatureConfig
 from dreammaker.research import LabelRule, build_dataset
+from dreammaker.research.importance import Importance, forest, mean_decrease_accuracy
 from dreammaker.research.study import StudyOptions, study_features
 from tests.unit.research_logs import random_log
 
@@ -64,3 +65,19 @@ def test_study_when_nothing_can_be_learned_then_refused(data) -> None:
 def test_options_when_wrong_then_one_clear_sentence(wrong: dict, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         StudyOptions(**wrong)
+
+
+def test_importance_when_one_fold_alone_was_trained_then_no_error_and_no_t() -> None:
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((60, 2)), np.repeat([0, 1], 30)
+
+    class OneFold:
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 1
+
+        def split(self, X, y=None, groups=None):
+            yield np.arange(0, 60, 2), np.arange(1, 60, 2)
+
+    found = mean_decrease_accuracy(lambda: forest(rng, trees=10), X, y, OneFold(), rng=rng)
+    assert all(np.isnan(item.error) and np.isnan(item.t) for item in found)
+    assert Importance(("a",), 0.5, 0.0).t == np.inf

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dreammaker.app.console import byte_progress, print_table
-from dreammaker.domain.errors import ConfigError
+from dreammaker.app.research_options import check_out
 
 HELP = """Compute the 27 features of an imported day and write them to a Parquet file.
 
@@ -36,10 +36,7 @@ def features(
     from dreammaker.features.stream import write_features
     from dreammaker.store.eventlog import EventLog
 
-    if out.is_dir():
-        raise ConfigError(f"--out must name a file, {out} is a folder")
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out must lie in a folder that exists; there is none at {out.parent}")
+    check_out(out)
     log = EventLog.open(root, symbol, day)
     size = log.events.itemsize
     with byte_progress(f"{symbol} {day}", shown=not as_json) as update:

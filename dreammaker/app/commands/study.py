@@ -126,17 +126,18 @@ def _show(found: "Study") -> None:
     for item in sorted(found.accuracy, key=lambda item: -item.value):
         name = item.features[0]
         information, test = best[name], tests[name]
-        rows.append((name, f"{1e3 * item.value:+.3f} ({item.t:+.1f})",
-                     f"{1e3 * single[name].value:+.3f} ({single[name].t:+.1f})",
+        rank = information.coefficient.value
+        rows.append((name, f"{1e3 * item.value:+.3f} ({_t(item.t)})",
+                     f"{1e3 * single[name].value:+.3f} ({_t(single[name].t)})",
                      f"{100 * impurity[name].value:.1f} %",
-                     f"{information.coefficient.value:+.4f} ({information.t:+.1f}) "
-                     f"at {information.horizon_s:g} s", f"{test.rejected}/{test.days}"))
+                     f"{rank:+.4f} ({_t(information.t)}) at {information.horizon_s:g} s"
+                     if rank == rank else "-", f"{test.rejected}/{test.days}"))
     print_table(f"{found.symbol}: {found.rows:,} labelled decisions on {found.days} days "
                 f"({found.used_rows:,} for importances; t in parentheses)", rows,
                 ("feature", "MDA, 1e-3 nats", "alone, 1e-3 nats", "MDI", "best IC",
                  "no unit root"))
     for group in sorted(found.cluster_accuracy, key=lambda item: -item.value):
-        print(f"  cluster {', '.join(group.features)}: {1e3 * group.value:+.3f} ({group.t:+.1f})")
+        print(f"  cluster {', '.join(group.features)}: {1e3 * group.value:+.3f} ({_t(group.t)})")
     if found.differencing is not None:
         d = found.differencing.d
         print("  smallest order of differencing that passes: "
@@ -145,3 +146,8 @@ def _show(found: "Study") -> None:
         print(f"  left out: {name} ({why})")
     for note in found.notes:
         print(f"  note: {note}")
+
+
+def _t(value: float) -> str:
+    """A t-value; "-" where one fold alone gives none."""
+    return f"{value:+.1f}" if value == value else "-"
