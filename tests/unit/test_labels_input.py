@@ -1,4 +1,4 @@
-"""Labels, weights and forests fed what they cannot take: one clear sentence, never a wrong label."""
+"""Labels, weights and forests fed what they cannot take: one sentence, never a wrong label."""
 
 import numpy as np
 import pandas as pd
