@@ -99,25 +99,33 @@ cdef class Watch:
         How far the share of missing values may rise above that of training.
     outside_share : float
         Share of values outside the range above which an input has drifted away.
+    opening_s : float64 array, shape (inputs,), optional
+        How long an input may be missing from a session's first row on before that counts; 0 for
+        all where not given.
     """
 
     cdef readonly object missing, outside
-    cdef double[::1] missing_now, outside_now, nan_rate, low, high
+    cdef double[::1] missing_now, outside_now, nan_rate, low, high, opening_s
+    cdef uint8_t[::1] seen
     cdef double step, missing_excess, outside_share
 
     def __init__(self, nan_rate, low, high, double window, double missing_excess,
-                 double outside_share):
-        if not (len(nan_rate) == len(low) == len(high)) or not window >= 1.0:
+                 double outside_share, opening_s=None):
+        if opening_s is None:
+            opening_s = np.zeros(len(nan_rate))
+        if (not (len(nan_rate) == len(low) == len(high) == len(opening_s))
+                or not window >= 1.0):
             raise ValueError("rates and ranges must have one length, window be 1 or more")
-        self.nan_rate, self.low, self.high = (np.array(part, np.float64)
-                                              for part in (nan_rate, low, high))
+        self.nan_rate, self.low, self.high, self.opening_s = (
+            np.array(part, np.float64) for part in (nan_rate, low, high, opening_s))
+        self.seen = np.zeros(len(nan_rate), np.uint8)
         self.missing, self.outside = np.array(nan_rate, np.float64), np.zeros(len(nan_rate))
         self.missing_now, self.outside_now = self.missing, self.outside
         self.step, self.missing_excess = 1.0 / window, missing_excess
         self.outside_share = outside_share
 
     # hot: begin
-    cdef int64_t take(self, const double* row) noexcept nogil:
+    cdef int64_t take(self, const double* row, double age_s) noexcept nogil:
         # Every input is taken in before the first that is wrong is named.
         cdef int64_t j, found = 0
         cdef double value, out
@@ -125,9 +133,12 @@ cdef class Watch:
             value = row[j]
             out = 1.0 if value < self.low[j] or value > self.high[j] else 0.0
             if value == value:
+                self.seen[j] = 1
                 self.outside_now[j] = self.outside_now[j] + self.step * (out - self.outside_now[j])
-            self.missing_now[j] = self.missing_now[j] + self.step * (
-                (0.0 if value == value else 1.0) - self.missing_now[j])
+            # The session has just opened, and its windows were as empty in training.
+            if self.seen[j] or age_s >= self.opening_s[j]:
+                self.missing_now[j] = self.missing_now[j] + self.step * (
+                    (0.0 if value == value else 1.0) - self.missing_now[j])
             if found == 0:
                 if self.missing_now[j] > self.nan_rate[j] + self.missing_excess:
                     found = j + 1
@@ -136,6 +147,13 @@ cdef class Watch:
         return found
     # hot: end
 
-    def look(self, row):
-        """Take a row in; 0 = all is well, j + 1 = input j is missing, -(j + 1) = it has drifted."""
-        return self.take(values_of(row, self.nan_rate.shape[0]))
+    def open(self):
+        """Begin a session: no input has been seen in it."""
+        self.seen[:] = 0
+
+    def look(self, row, double age_s):
+        """Take a row in, so many seconds after the session's first one.
+
+        0 = all is well, j + 1 = input j is missing, -(j + 1) = it has drifted.
+        """
+        return self.take(values_of(row, self.nan_rate.shape[0]), age_s)

@@ -6,168 +6,28 @@ It loads without the libraries that trained its models.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from dreammaker.domain.errors import StoreError
 from dreammaker.features.config import FEATURE_NAMES, FeatureConfig, definition_hash
 from dreammaker.models.bundle_files import read_files, read_gate, write_files, write_gate
+from dreammaker.models.bundle_parts import (
+    CLASSES,
+    META_INPUTS,
+    InputStatistics,
+    LiveRules,
+    Member,
+    Meta,
+)
 from dreammaker.models.bundle_view import BundleView
 from dreammaker.models.calibration import Calibration
 from dreammaker.models.combination import Combination
 from dreammaker.models.gate import GateConfig, GateVerdict, require_tradable
-from dreammaker.models.trees import TreeModel
 from dreammaker.models.view import view_hash
 from dreammaker.store.journal import canonical_hash
 
-Source = Literal["lightgbm", "forest"]
-CLASSES = ((-1, 1), (-1, 0, 1))
-META_INPUTS = ("primary_score", "primary_side")
-"""What the meta-model sees after the inputs of the primary: P(up) - P(down), and its sign."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A trained model under its name.
-
-    Parameters
-    ----------
-    name : str
-        Lower case letters, digits and underscores.
-    trees : TreeModel
-    text : str
-        LightGBM's model text, where it came from there; empty for forests.
-    """
-
-    name: str
-    trees: TreeModel
-    text: str = ""
-
-    @classmethod
-    def of(cls, name: str, model: Any) -> "Member":
-        """From a LightGBM model or booster, a forest of scikit-learn, or what wraps one.
-
-        Raises
-        ------
-        StoreError
-            If the live path could not run it.
-        """
-        model = getattr(model, "fitted", model)
-        booster = getattr(model, "booster_", model)
-        if hasattr(booster, "model_to_string"):
-            text = booster.model_to_string()
-            return cls(name, TreeModel.from_lightgbm(text), text)
-        if hasattr(model, "estimators_"):
-            return cls(name, TreeModel.from_forest(model))
-        raise StoreError(f"a bundle cannot hold a {type(model).__name__}; models of LightGBM and "
-                         "forests of scikit-learn run in the live path")
-
-    @property
-    def path(self) -> str:
-        """Its file in a bundle."""
-        return f"models/{self.name}.{'txt' if self.text else 'npz'}"
-
-    def data(self) -> bytes:
-        """Bytes of its file."""
-        return self.text.encode() if self.text else self.trees.to_npz()
-
-    @classmethod
-    def read(cls, name: str, path: str, files: Mapping[str, bytes]) -> "Member":
-        """Back from a bundle's files."""
-        if path not in files:
-            raise StoreError(f"the model {name} has no file {path} in the bundle")
-        if path.endswith(".npz"):
-            return cls(name, TreeModel.from_npz(files[path]))
-        try:
-            text = files[path].decode()
-        except UnicodeDecodeError:
-            raise StoreError(f"{path} is not text") from None
-        return cls(name, TreeModel.from_lightgbm(text), text)
-
-
-@dataclass(frozen=True)
-class Meta:
-    """The model that says whether a bet will pay, and what its answer is worth.
-
-    Parameters
-    ----------
-    member : Member
-        Sees the primary's inputs and ``META_INPUTS``.
-    calibration : Calibration
-    threshold : float
-        Bets below this probability are not made.
-    step : float
-        Sizes are rounded to whole multiples; 0 = not at all.
-    """
-
-    member: Member
-    calibration: Calibration = field(default_factory=Calibration)
-    threshold: float = 0.5
-    step: float = 0.0
-
-
-@dataclass(frozen=True)
-class InputStatistics:
-    """What the training rows looked like.
-
-    Parameters
-    ----------
-    nan_rate, low, high : tuple of float
-        Of each input: share of NaN, and the range of nearly all its values; NaN = no value at all.
-    """
-
-    nan_rate: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-    @classmethod
-    def of(cls, X: NDArray[np.float64], tail: float = 0.001) -> "InputStatistics":
-        """Of a matrix of inputs; a share ``tail`` of its values lies beyond each end."""
-        rates, low, high = [], [], []
-        for column in np.asarray(X, np.float64).T:
-            known = np.sort(column[np.isfinite(column)])
-            rates.append(float(np.isnan(column).mean()) if len(column) else 1.0)
-            cut = int(tail * len(known))
-            low.append(float(known[cut]) if len(known) else float("nan"))
-            high.append(float(known[-1 - cut]) if len(known) else float("nan"))
-        return cls(tuple(rates), tuple(low), tuple(high))
-
-
-@dataclass(frozen=True)
-class LiveRules:
-    """How scores become positions, and when the live path no longer trusts them.
-
-    Parameters
-    ----------
-    entry, exit : float
-        Open at a score beyond the first, close when it is back within the second; scores are
-        P(up) - P(down).
-    min_hold_s : float
-        Keep a position at least this long unless the score turns.
-    window : float
-        Decisions over which shares of missing and odd values are averaged.
-    missing_excess, outside_share : float
-        Stand down when an input is missing this much more often than in training, or lies
-        outside the range of training more often than this.
-    """
-
-    entry: float = 0.1
-    exit: float = 0.02
-    min_hold_s: float = 30.0
-    window: float = 60.0
-    missing_excess: float = 0.25
-    outside_share: float = 0.25
-
-    def __post_init__(self) -> None:
-        if not (0.0 <= self.exit < self.entry <= 1.0 and self.min_hold_s >= 0.0
-                and self.window >= 1.0 and 0.0 < self.missing_excess <= 1.0
-                and 0.0 < self.outside_share <= 1.0):
-            raise StoreError("a bundle's live rules must have 0 <= exit < entry <= 1, a window of "
-                             "at least 1 and shares in (0, 1]")
-
-
+__all__ = ["CLASSES", "META_INPUTS", "InputStatistics", "LiveRules", "Member", "Meta",
+           "ModelBundle", "label_hash"]
 def label_hash(rule: Mapping[str, Any]) -> str:
     """By which configurations name a label rule: the first 16 digits of its SHA-256."""
     return canonical_hash(rule)[:16]

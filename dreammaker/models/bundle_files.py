@@ -20,7 +20,7 @@ from typing import Any
 
 from dreammaker.domain.errors import StoreError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, SIGNATURE, GATE = "manifest.json", "signature.json", "gate.json"
 GATE_PART = GATE + ".part"
 """A mark that a crash left half written; it says nothing."""

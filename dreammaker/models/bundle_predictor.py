@@ -14,6 +14,8 @@ from dreammaker.models.config import ModelConfig
 from dreammaker.models.sizing import bet_size
 
 _NAN = float("nan")
+_BREAK_NS = 3_600_000_000_000
+"""Between two decisions: what comes after it is another session."""
 
 
 class BundlePredictor:
@@ -21,7 +23,8 @@ class BundlePredictor:
 
     The score is P(up) - P(down), the confidence the size of the bet that the meta-model makes of it
     (1 without a meta-model). Where an input has disappeared or drifted out of the range it was
-    trained on, the score is NaN and ``stand_down`` says why, until the input is back.
+    trained on, the score is NaN and ``stand_down`` says why, until the input is back. What is
+    missing because the session has just opened, as it was in training, has not disappeared.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ class BundlePredictor:
         self._view = bundle.view.kernel()
         self._watch = Watch(np.array(statistics.nan_rate), np.array(statistics.low),
                             np.array(statistics.high), rules.window, rules.missing_excess,
-                            rules.outside_share)
+                            rules.outside_share, np.array(statistics.opening_s))
         self._inputs = np.empty(inputs)
         self._meta_inputs = np.empty(inputs + len(META_INPUTS))
         self._outputs = [np.empty(member.trees.ensemble.outputs) for member in bundle.members]
@@ -56,13 +59,15 @@ class BundlePredictor:
         self.member_scores = [_NAN] * len(bundle.members)
         self.meta_probability = _NAN
         self.event_count = -1
+        self._opened_ns = self._row_ns = 0
 
     def predict(self, market: MarketView) -> Prediction:
         """Score the present row."""
+        age_s = self._age(market)
         self.event_count = market.event_count
         self.meta_probability = _NAN
         self._view.row(market.features, self._inputs)
-        self.stand_down = self._reason(self._watch.look(self._inputs))
+        self.stand_down = self._reason(self._watch.look(self._inputs, age_s))
         if self.stand_down:
             self.member_scores = [_NAN] * len(self.member_scores)
             return Prediction(_NAN, 0.0)
@@ -73,6 +78,15 @@ class BundlePredictor:
             self.bundle.combination.kind == "stack") else members[0]
         score = combined[-1] - combined[0]
         return Prediction(score, self._size(score))
+
+    def _age(self, market: MarketView) -> float:
+        """Seconds since the session's first decision; a session may follow another one."""
+        now_ns, before_ns = market.row_time_ns, self._row_ns
+        if market.event_count < self.event_count or now_ns - before_ns > _BREAK_NS:
+            self._opened_ns = now_ns
+            self._watch.open()
+        self._row_ns = now_ns
+        return (now_ns - self._opened_ns) / 1e9
 
     def _probabilities(self, member: Member, out: np.ndarray) -> list[float]:
         member.trees.kernel.row(self._inputs, out)

@@ -117,7 +117,8 @@ def fit_bundle(data: "Dataset", samples: Samples, spec: ModelSpec, cv: CrossVali
     identity = identity_of(data, samples, spec, cv)
     bundle = ModelBundle(
         name or f"{data.symbol}_{spec.kind}", classes, members, combination,
-        BundleView(data.feature_names, data.tick_size), InputStatistics.of(samples.X),
+        BundleView(data.feature_names, data.tick_size),
+        InputStatistics.of(samples.X, samples.t_start, samples.day, samples.lookback_ns),
         data.features, data.rule.to_dict(), clock, _training(data, samples, identity),
         _meta(decider), live_rules(spec, data.rule.horizon_s),
         {**(found or {}), "diversity": _diversity(decider)}, library_versions())

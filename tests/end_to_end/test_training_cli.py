@@ -148,6 +148,12 @@ def test_train_when_an_ensemble_then_diversity_and_label_hash_are_told(archive: 
         bundle = ModelBundle.load(archive / kind)
         assert bundle.validation["diversity"] == found["diversity"]
         bundle.require(features=bundle.features, label=found["label_hash"])
+        told = call("inspect", archive / kind, "--json")
+        assert told["label_hash"] == found["label_hash"] and told["content"] == found["content"]
+        assert told["combination"] == ("soft" if kind == "ensemble" else "stack")
+        assert told["tradable"] is None and list(told["models"]) == ["lightgbm", "forest"]
+    table = CliRunner().invoke(build(), ["inspect", str(archive / kind)]).output
+    assert told["label_hash"] in table
     shown = CliRunner().invoke(build(), [
         "train", "WIN", "--out", str(archive / "shown"), "--model", "ensemble", "--no-meta",
         *places(archive), *QUICK[:-1]]).output

@@ -164,7 +164,8 @@ def test_bundle_when_its_parts_do_not_fit_then_refused() -> None:
             ({"classes": (-1, 0, 1)}, "gives 2 values, needed are 26 inputs and"),
             ({"classes": (0, 1)}, "of the classes -1, 1 or -1, 0, 1"),
             ({"view": BundleView(MODEL_FEATURES[:5], 5.0)}, "takes 26 inputs"),
-            ({"statistics": InputStatistics((0.0,), (0.0,), (1.0,))}, "speak of each of its 26"),
+            ({"statistics": InputStatistics((0.0,), (0.0,), (1.0,), (0.0,))},
+             "speak of each of its 26"),
             ({"combination": Combination("soft", (1.0, 1.0))}, "does not fit 1 member"),
             ({"members": (good.members[0],) * 2}, "must have different names")):
         values = {name: getattr(good, name) for name in good.__dataclass_fields__}

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dreammaker.app.bundle_table import describe_bundle, is_bundle
 from dreammaker.app.console import print_table
 from dreammaker.domain.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from dreammaker.store.eventlog import EventLog, EventStore
 
-HELP = """List the archive, a symbol's days, or describe one day.
+HELP = """List the archive, a symbol's days, or describe one day, or a model bundle.
 
 Example: dreammaker inspect WINZ26 2026-11-20 --root data
+Example: dreammaker inspect bundles/first
 """
 
 
@@ -25,7 +27,8 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-        symbol: Annotated[str | None, typer.Argument(help="List this symbol's days.")] = None,
+        symbol: Annotated[str | None, typer.Argument(help="List this symbol's days; or a bundle's "
+                                                         "folder.")] = None,
         day: Annotated[str | None, typer.Argument(help="Describe this day, YYYY-MM-DD.")] = None,
         root: Annotated[Path, typer.Option(help="Archive folder.")] = Path("data"),
         first: Annotated[int, typer.Option(help="Records of the day to show.")] = 10,
@@ -36,6 +39,9 @@ def inspect(
 
     if first < 0:
         raise ConfigError(f"--first must be 0 or more, was {first}")
+    if symbol is not None and day is None and is_bundle(Path(symbol)):
+        describe_bundle(Path(symbol), as_json)
+        return
     store = EventStore(root)
     if symbol is not None and day is not None:
         _describe(EventLog.open(root, symbol, day), first, as_json)
