@@ -34,6 +34,15 @@ class LinearFlowBaseline:
         signed volume otherwise.
     feature_names : tuple of str
         Names of the columns of ``MarketView.features``.
+
+    Examples
+    --------
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> from dreammaker.features.config import FEATURE_NAMES
+    >>> baseline = LinearFlowBaseline(ModelConfig(), SourceProfile("file", 5, True), FEATURE_NAMES)
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> baseline.flow, baseline.predict(market).confidence
+    ('ofi_5', 0.0)
     """
 
     name = "linear_flow"
@@ -78,6 +87,12 @@ class ThresholdPolicy:
     """Opens beyond the entry threshold, closes within the exit threshold, holds between.
 
     A score that cannot be given closes what is open: nothing is held on an unknown signal.
+
+    Examples
+    --------
+    >>> policy = ThresholdPolicy(ModelConfig(entry_threshold=4.0))
+    >>> policy.propose(Prediction(5.0, 1.0), 0, 0)
+    Proposal(side=1, size=1.0, score=5.0, hold=False)
     """
 
     def __init__(self, config: ModelConfig) -> None:

@@ -64,6 +64,20 @@ class ModelBundle:
         Hash of everything above, once it is on disk.
     verdict : mapping, optional
         The gate's figures, where the bundle was marked tradable.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> X = [[0.0], [1.0]]
+    >>> forest = RandomForestClassifier(2, random_state=1).fit(X, [-1, 1])
+    >>> bundle = ModelBundle(
+    ...     "tiny", (-1, 1), (Member.of("forest", forest),), Combination("soft", (1.0,)),
+    ...     BundleView(("ofi_1",), 5.0), InputStatistics.of(X), FeatureConfig(),
+    ...     {"kind": "sign"}, {"clock": "time", "interval_s": 1.0}, {"rows": 2})
+    >>> bundle.require(features=FeatureConfig(), tick_size=0.5)
+    Traceback (most recent call last):
+    dreammaker.domain.errors.StoreError: bundle tiny was trained on ticks of 5 points, here a tick \
+    has 0.5
     """
 
     name: str

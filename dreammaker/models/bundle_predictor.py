@@ -41,6 +41,25 @@ class BundlePredictor:
         That the last row's bet pays; NaN without a meta-model or a side.
     event_count : int
         Of the last row.
+
+    Examples
+    --------
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> from dreammaker.features.config import FEATURE_NAMES, FeatureConfig
+    >>> from dreammaker.models.bundle import InputStatistics
+    >>> from dreammaker.models.bundle_view import BundleView
+    >>> from dreammaker.models.combination import Combination
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> X = [[-0.8], [-0.4], [0.4], [0.8]]
+    >>> forest = RandomForestClassifier(9, random_state=1).fit(X, [-1, -1, 1, 1])
+    >>> predictor = BundlePredictor(ModelBundle(
+    ...     "tiny", (-1, 1), (Member.of("forest", forest),), Combination("soft", (1.0,)),
+    ...     BundleView(("book_imbalance",), 5.0), InputStatistics.of(X), FeatureConfig(),
+    ...     {"kind": "sign"}, {"clock": "time", "interval_s": 1.0}, {"rows": 4}))
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> market.features[FEATURE_NAMES.index("book_imbalance")] = 0.6
+    >>> predictor.predict(market)
+    Prediction(score=1.0, confidence=1.0)
     """
 
     def __init__(self, bundle: ModelBundle) -> None:
@@ -124,6 +143,14 @@ class BundlePolicy:
     bundle : ModelBundle
     config : ModelConfig
         Of the session; thresholds and holding time are the bundle's.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from dreammaker.models.bundle import LiveRules
+    >>> policy = BundlePolicy(SimpleNamespace(rules=LiveRules(0.2, 0.05)), ModelConfig())
+    >>> policy.propose(Prediction(0.3, 0.4), 0, 0)
+    Proposal(side=1, size=0.4, score=0.3, hold=False)
     """
 
     def __init__(self, bundle: ModelBundle, config: ModelConfig) -> None:
@@ -144,7 +171,17 @@ class BundlePolicy:
 
 
 class MetaVoter:
-    """For a bet that the meta-model expects to pay, otherwise against."""
+    """For a bet that the meta-model expects to pay, otherwise against.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> seen = SimpleNamespace(meta_probability=0.7, event_count=0)
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> MetaVoter(seen, 0.55).vote(Proposal(1, 1.0, 0.3), market).ballot.name
+    'FOR'
+    """
 
     name = "meta"
 
@@ -160,7 +197,18 @@ class MetaVoter:
 
 
 class MemberVoter:
-    """One member of the ensemble: for its own side, against the other."""
+    """One member of the ensemble: for its own side, against the other.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> bundle = SimpleNamespace(members=[SimpleNamespace(name="forest")])
+    >>> seen = SimpleNamespace(bundle=bundle, member_scores=[-0.2], event_count=0)
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> MemberVoter(seen, 0).vote(Proposal(1, 1.0, 0.3), market).ballot.name
+    'AGAINST'
+    """
 
     def __init__(self, predictor: BundlePredictor, index: int) -> None:
         self._predictor, self._index = predictor, index

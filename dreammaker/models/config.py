@@ -51,6 +51,11 @@ class ModelConfig:
         The spread filter votes against above this.
     consensus : float
         Share of positive votes that acts.
+
+    Examples
+    --------
+    >>> ModelConfig(decision_clock="volume", decision_bar_size=500).voters
+    ('spread', 'flow', 'velocity')
     """
 
     name: Literal["linear_flow"] = "linear_flow"

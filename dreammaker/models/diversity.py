@@ -25,6 +25,12 @@ class Diversity:
         NaN where it is not defined.
     error_correlation : float64 array, shape (m, m)
         Correlation of being wrong; NaN where a member is always right or always wrong.
+
+    Examples
+    --------
+    >>> found = diversity(("a", "b"), [[1, 1, 0, 1], [1, 0, 1, 1]], [1, 1, 1, 1])
+    >>> found.accuracy.tolist(), float(found.disagreement[0, 1])
+    ([0.75, 0.75], 0.5)
     """
 
     names: tuple[str, ...]

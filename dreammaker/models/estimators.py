@@ -13,7 +13,18 @@ Floats = NDArray[np.float64]
 
 
 class Splitter(Protocol):
-    """Gives training and test rows, as scikit-learn's and ``validation``'s splitters do."""
+    """Gives training and test rows, as scikit-learn's and ``validation``'s splitters do.
+
+    Examples
+    --------
+    >>> class Halves:
+    ...     def split(self, X, y=None, groups=None):
+    ...         rows = np.arange(len(X))
+    ...         yield rows[: len(X) // 2], rows[len(X) // 2:]
+    >>> splitter: Splitter = Halves()
+    >>> [test.tolist() for _, test in splitter.split(np.zeros((4, 1)))]
+    [[2, 3]]
+    """
 
     def split(self, X: Any, y: Any = None, groups: Any = None
               ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -26,6 +37,14 @@ class Classifier:
 
     Subclasses store each parameter of ``__init__`` under its own name and nothing else there, and
     set ``classes_`` in ``fit``.
+
+    Examples
+    --------
+    >>> class Coin(Classifier):
+    ...     def __init__(self, heads=0.5):
+    ...         self.heads = heads
+    >>> Coin().set_params(heads=0.75)
+    Coin(heads=0.75)
     """
 
     classes_: NDArray[Any]

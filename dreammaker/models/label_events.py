@@ -30,6 +30,11 @@ class CusumEvents(NamedTuple):
         Its instant: ns since 1970, or as the prices' index.
     side : int8 array, shape (n,)
         +1 after a rise, -1 after a fall.
+
+    Examples
+    --------
+    >>> cusum_events([0, 10, 25, 35], 30).side.tolist()
+    [1]
     """
 
     position: Ints

@@ -19,7 +19,13 @@ Ints = NDArray[np.int64]
 
 
 class Barrier(IntEnum):
-    """What ended a label."""
+    """What ended a label.
+
+    Examples
+    --------
+    >>> Barrier(-1).name
+    'LOWER'
+    """
 
     LOWER = -1
     HORIZON = 0
@@ -58,6 +64,13 @@ class Labels:
         Whether instants are ns since 1970.
     dropped : mapping of str to int
         Events that have no label, by reason.
+
+    Examples
+    --------
+    >>> from dreammaker.models.labels import triple_barrier
+    >>> found = triple_barrier([100, 103, 99, 90], [0, 1], horizon=2, target=2.0, latency=0)
+    >>> found.label.tolist(), found.end.tolist()
+    ([1, -1], [1, 2])
     """
 
     position: Ints

@@ -35,6 +35,12 @@ class Entries:
         Points.
     dropped : dict
         Events without a bet, by reason.
+
+    Examples
+    --------
+    >>> found = opened(PricePath.of_prices([100.0, 101.0]), [0], None, 1, 2.0)
+    >>> found.bid.tolist(), found.target.tolist()
+    ([100.0], [2.0])
     """
 
     position: Ints

@@ -54,6 +54,12 @@ class PricePath:
         Whether prices are whole units.
     is_time : bool
         Whether instants are ns since 1970.
+
+    Examples
+    --------
+    >>> path = PricePath.of_prices([100.0, 101.0, 99.0])
+    >>> len(path), path.ask.tolist()
+    (3, [100.0, 101.0, 99.0])
     """
 
     time: Ints

@@ -30,6 +30,12 @@ class Tree(NamedTuple):
     left, right : int32 array, shape (nodes,)
         A node, or ``~leaf``.
     values : float64 array, shape (leaves, width)
+
+    Examples
+    --------
+    >>> leaf = Tree(*(np.empty(0, kind) for kind in (np.int32, float, np.uint8, bool, np.int32,
+    ...                                              np.int32)), values=np.array([[0.25]]))
+    >>> check_tree(leaf, 0, TreeEnsemble((leaf,), 1, 1, 1, "identity"))
     """
 
     feature: NDArray[np.int32]
@@ -63,6 +69,11 @@ class TreeEnsemble:
         Inputs are rounded to single precision first, as scikit-learn's trees do. Otherwise what is
         within 1e-35 of zero is zero, as LightGBM's rows have it.
     feature_names : tuple of str
+
+    Examples
+    --------
+    >>> TreeEnsemble((), features=26, outputs=1, rounds=1, transform="sigmoid").binary
+    True
     """
 
     trees: tuple[Tree, ...]

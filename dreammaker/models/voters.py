@@ -7,7 +7,16 @@ from dreammaker.models.config import ModelConfig
 
 
 class SpreadVoter:
-    """Against a spread wider than ``max_spread_ticks``, otherwise for."""
+    """Against a spread wider than ``max_spread_ticks``, otherwise for.
+
+    Examples
+    --------
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> market.book_ok, market.bid_ticks, market.ask_ticks = True, 20_000, 20_003
+    >>> SpreadVoter(2).vote(Proposal(1, 1.0, 5.0), market).ballot.name
+    'AGAINST'
+    """
 
     name = "spread"
 
@@ -24,7 +33,16 @@ class SpreadVoter:
 
 
 class FlowVoter:
-    """For the side on which the last ten seconds' aggressors stood, against the other."""
+    """For the side on which the last ten seconds' aggressors stood, against the other.
+
+    Examples
+    --------
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> market.trade_flow_10s = -40
+    >>> FlowVoter().vote(Proposal(1, 1.0, 5.0), market).ballot.name
+    'AGAINST'
+    """
 
     name = "flow"
 
@@ -37,7 +55,15 @@ class FlowVoter:
 
 
 class VelocityVoter:
-    """Against entering a move of more than ``limit_ticks`` in the last second: it is too late."""
+    """Against entering a move of more than ``limit_ticks`` in the last second: it is too late.
+
+    Examples
+    --------
+    >>> from dreammaker.domain.instrument import Instrument
+    >>> market = MarketView(Instrument.win(), 27)
+    >>> VelocityVoter(0, 8.0).vote(Proposal(1, 1.0, 5.0), market).ballot.name
+    'ABSTAIN'
+    """
 
     name = "velocity"
 

@@ -25,6 +25,13 @@ class Clusters:
     silhouette : float
         Mean over the features, in [-1, 1]; NaN where there is only one cluster or every feature
         is its own.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(1).normal(size=(200, 3))
+    >>> X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
+    >>> feature_clusters(X, ["a", "b", "c"], count=2).groups
+    (('a', 'b'), ('c',))
     """
 
     groups: tuple[tuple[str, ...], ...]

@@ -39,7 +39,13 @@ _BATCH = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the pipeline with the clock that its rows carry."""
+    """A part of the pipeline with the clock that its rows carry.
+
+    Examples
+    --------
+    >>> [stage.name for stage in stages(Sampler(), LabelRule(), FeatureConfig())][:2]
+    ['features', 'time bars, 10 s']
+    """
 
     name: str
     pipeline: Pipeline

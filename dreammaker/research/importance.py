@@ -35,6 +35,11 @@ class Importance:
         accuracy.
     error : float
         Standard error over trees or folds; NaN where there is only one of them.
+
+    Examples
+    --------
+    >>> Importance(("ofi_1",), value=0.03, error=0.01).t
+    3.0
     """
 
     features: tuple[str, ...]

@@ -33,6 +33,14 @@ class Information:
         Spearman's, with its interval.
     t : float
         Coefficient over its error; NaN from the bootstrap.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> feature = rng.normal(size=300)
+    >>> found, t = information_coefficient(feature, feature + rng.normal(size=300))
+    >>> Information("x", 10.0, found, t).is_significant
+    True
     """
 
     name: str

@@ -23,6 +23,12 @@ class Leak:
         What the row held with its own future, and with another; "no row" where there was none.
     cuts : int
         In how many of the comparisons the column changed.
+
+    Examples
+    --------
+    >>> print(Leak("mean", 0, 2.0, "truncation", "3.0", "2.0", 1).describe())
+    column mean at 1970-01-01T00:00:00.000000000Z knows what comes at least 2 s later: it is 3.0,
+    and 2.0 after truncation of the future
     """
 
     column: str
@@ -57,6 +63,12 @@ class LookaheadReport:
         One a column, in order of time; empty if there is none.
     notes : tuple of str
         What could not be compared, and why.
+
+    Examples
+    --------
+    >>> report = LookaheadReport("features", ("mid",), 100, 16, ())
+    >>> print(report.describe())
+    features: no look-ahead in 1 columns of 100 rows over 16 comparisons
     """
 
     name: str

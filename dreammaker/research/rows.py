@@ -49,6 +49,11 @@ class DecisionRows:
         Points.
     values : float64 array, shape (n, 26)
         Columns ``models.view.MODEL_FEATURES``.
+
+    Examples
+    --------
+    >>> len(DecisionRows.joined([]))
+    0
     """
 
     decided_ns: NDArray[np.int64]

@@ -56,6 +56,13 @@ class Samples:
     ------
     InputError
         If columns differ in length, rows are not in order, or a span ends before it starts.
+
+    Examples
+    --------
+    >>> from dreammaker.research.noise import noise_samples
+    >>> samples = noise_samples(1, rows=120, days=4)
+    >>> samples.sessions, len(samples.take(samples.y > 0)) + len(samples.take(samples.y < 0))
+    (4, 120)
     """
 
     X: Floats

@@ -56,6 +56,12 @@ class UnitRootTest:
         Observations in it.
     critical : tuple of float
         At 1, 5 and 10 %, for n observations.
+
+    Examples
+    --------
+    >>> found = unit_root_test(np.random.default_rng(1).normal(size=200).cumsum(), lags=1)
+    >>> found.rejects(), found.n
+    (False, 198)
     """
 
     statistic: float
@@ -142,6 +148,13 @@ class Differencing:
         Of the differenced series with the original one: the memory that is left.
     width : int
         Weights of the filter.
+
+    Examples
+    --------
+    >>> walk = np.random.default_rng(1).normal(size=500).cumsum()
+    >>> half = least_differencing(walk, orders=[0.5], threshold=0.01).tried[0]
+    >>> half.d, bool(0.0 < half.correlation < 1.0)
+    (0.5, True)
     """
 
     d: float
@@ -162,6 +175,12 @@ class LeastDifferencing:
         Of the test.
     tried : tuple of Differencing
         Ascending; all orders, also those beyond `d`.
+
+    Examples
+    --------
+    >>> walk = np.random.default_rng(1).normal(size=500).cumsum()
+    >>> least_differencing(walk, orders=[0.0, 1.0]).d
+    1.0
     """
 
     d: float | None

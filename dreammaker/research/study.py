@@ -54,6 +54,11 @@ class Stationarity:
         Days on which the unit root was rejected at 5 %.
     statistic, p_value : float
         Medians over the days.
+
+    Examples
+    --------
+    >>> Stationarity("ofi_1", days=5, rejected=5, statistic=-9.0, p_value=0.0).rejected
+    5
     """
 
     name: str
@@ -79,6 +84,11 @@ class StudyOptions:
         Seconds, above 0, ascending.
     jobs : int
         Threads of a forest.
+
+    Examples
+    --------
+    >>> StudyOptions(horizons=(10.0, 60.0)).folds
+    5
     """
 
     folds: int = 5
