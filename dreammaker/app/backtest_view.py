@@ -71,6 +71,37 @@ def run_values(result: BacktestResult, trials: Trials, folder: Path, known: bool
     }
 
 
+def write_run_report(store: ResultStore, key: str, out: Path | None = None, *,
+                     write: bool = True) -> tuple[BacktestResult, Trials, Path | None]:
+    """Read a stored run and write its report again, with the number of trials as it is now.
+
+    Parameters
+    ----------
+    store : ResultStore
+    key : str
+        Its key, the beginning of one, or its name.
+    out : Path, optional
+        File to write; beside the result where it is not given.
+    write : bool
+        False only reads.
+
+    Raises
+    ------
+    StoreError
+        If no run is meant, it is damaged, or the disk refuses.
+    """
+    from dreammaker.reports.backtest import write_backtest_report
+
+    line = store.find(key)
+    result = store.read(line.key)
+    result.header["name"] = line.name
+    trials = store.trials(result.summary["symbol"])
+    if not write:
+        return result, trials, None
+    page = out or store.folder(result.key) / "report.html"
+    return result, trials, write_backtest_report(result, page, trials)
+
+
 def _estimate(found: SharpeEstimate | None) -> dict[str, Any] | None:
     if found is None:
         return None

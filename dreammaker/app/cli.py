@@ -8,7 +8,7 @@ import typer
 from dreammaker.domain.errors import DreamMakerError, StoreError
 
 COMMANDS = ("demo", "run", "import_data", "inspect", "features", "hawkes", "label", "lookahead",
-            "study", "train", "validate", "tune", "backtest", "replay", "risk", "config")
+            "study", "train", "validate", "tune", "report", "backtest", "replay", "risk", "config")
 """Modules of ``dreammaker.app.commands``; each has ``register(app: typer.Typer) -> None``."""
 
 _INTERRUPTED = "interrupted; what was finished is kept"

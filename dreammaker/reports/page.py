@@ -12,7 +12,7 @@ h2 { font-size: 17px; margin: 32px 0 8px; border-bottom: 1px solid #ddd; padding
 table { border-collapse: collapse; }
 td { padding: 3px 24px 3px 0; vertical-align: top; overflow-wrap: anywhere; }
 td + td { text-align: right; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin-top: 10px; }
 .wide table { white-space: nowrap; }
 .wide td, .wide th { padding: 3px 16px 3px 0; overflow-wrap: normal; }
 th { text-align: right; font-weight: 600; vertical-align: bottom; border-bottom: 1px solid #ddd; }
@@ -20,6 +20,12 @@ th:first-child { text-align: left; }
 dl { margin: 12px 0 0; display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
 dt { font-weight: 600; }
 dd { margin: 0; }
+h3 { font-size: 15px; margin: 16px 0 4px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr));
+        gap: 8px 16px; }
+.pair > div { min-width: 0; }
+.verdict { font-size: 20px; font-weight: 600; margin: 8px 0; }
+.means { display: inline-block; white-space: normal; width: 460px; }
 .loss { color: #b3261e; }
 .note { color: #666; font-size: 13px; }
 @media (max-width: 640px) {
@@ -27,6 +33,12 @@ dd { margin: 0; }
   td { padding-right: 12px; }
   dl { grid-template-columns: 1fr; }
   dd { margin: 0 0 6px; }
+  .means { width: 170px; }
+  td + td { min-width: 76px; }
+  .wide td, .wide th { padding-right: 10px; min-width: 0; }
+  .wide th { white-space: normal; }
+  .wide td:first-child, .wide th:first-child {
+    position: sticky; left: 0; background: #fff; white-space: normal; min-width: 98px; }
 }
 """
 

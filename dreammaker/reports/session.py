@@ -137,8 +137,15 @@ def round_trips_micros(fills: Fills, tick_value_micros: int) -> NDArray[np.int64
     return np.array(results, np.int64)
 
 
-def write_session_report(folder: Path) -> Path:
-    """Write ``report.html`` into a session folder.
+def write_session_report(folder: Path, path: Path | None = None) -> Path:
+    """Write a session's report.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the session.
+    path : Path, optional
+        File to write; ``report.html`` in the folder where it is not given.
 
     Returns
     -------
@@ -167,7 +174,7 @@ def write_session_report(folder: Path) -> Path:
         Section("What the figures assume", _assumptions(identity)),
         Section("Where it came from", table(_origin_rows(identity, summary))),
     ]
-    path = folder / "report.html"
+    path = path or folder / "report.html"
     title = f"{instrument['symbol']} · {identity['origin']['day']} · {summary['mode']}"
     try:
         path.write_text(page(title, sections), encoding="utf-8")

@@ -1,218 +1,177 @@
-"""The page of a validation: paths, overfitting, calibration, confusion, costs, verdict."""
+"""The page of a validation: verdict, paths, walk-forward, overfitting, calibration, costs.
+
+Everything is read from what is stored of it, so the page can be written again at any time.
+"""
 
 import html
-from math import isfinite
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dreammaker.domain.errors import StoreError
-from dreammaker.models.bundle import ModelBundle
+from dreammaker.reports import validation_figures as figures
+from dreammaker.reports import validation_rows as rows
 from dreammaker.reports.page import Section, definitions, page, table, wide_table
-from dreammaker.research.bets import by_day
-from dreammaker.research.crossval import JUDGED_PATH, calibration_curve
-from dreammaker.research.evaluate import BASIS
-from dreammaker.research.validate import Validation
+from dreammaker.research.validation_store import StoredValidation
 
-_BLUE, _GREY, _BLACK, _RED = "#4269d0", "#b0b0b0", "#1f1f1f", "#e4572e"
-_REGIME = "realized_volatility"
-_MARGIN = {"l": 60, "r": 16, "t": 24, "b": 44}
+Values = Mapping[str, Any]
+
+_WALK_NOTE = (
+    "For each block of days the recipe was fitted on the days before and traded the block through "
+    "the order path: the loop's clock, votes, limits, latency, queue and fees of the "
+    "configuration. Label returns are those of the same models on the same rows, one lot at a "
+    "time. What lies between them is the queue, partial fills, exits by the policy instead of "
+    "barriers, sizes and votes.")
+_MDA_NOTE = (
+    "What the log likelihood of unseen rows loses when a feature is shuffled, 1e-3 nats a row, "
+    "with one standard error over the folds; grey: nothing. Features that stand in for one "
+    "another hide each other's worth, therefore clusters too, all of whose features are shuffled "
+    "together (point at a bar for their names). Splits only show what was used.")
 
 
-def write_validation_report(bundle: ModelBundle, found: Validation, path: Path) -> Path:
+def write_validation_report(found: StoredValidation, path: Path) -> Path:
     """Write the page; its folder is made.
 
     Raises
     ------
     StoreError
-        If the disk refuses.
+        If the disk refuses, or something is missing in what was stored.
     """
     try:
+        text = validation_page(found)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise StoreError(f"the stored validation does not hold what its page needs: {error!r}; run "
+                         "dreammaker validate again") from error
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(validation_page(bundle, found), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 
 
-def validation_page(bundle: ModelBundle, found: Validation) -> str:
+def validation_page(found: StoredValidation) -> str:
     """The whole page as self-contained HTML."""
+    values, arrays = found.values, found.arrays
+    money = values["currency"] or "points"
     sections = [
-        Section("Verdict", _verdict(found)),
-        Section("Net profit by path", _paths(found) + _note(
-            f"Every path covers all rows once. The black one is judged; the others differ in what "
-            f"their models were trained on. {BASIS[0].upper()}{BASIS[1:]}.")),
-        Section("Overfitting over all trials", _overfitting(found)),
-        Section("Calibration", _calibration(found) + _note(
-            "Predicted against observed share of bets that pay, ten bins of equal count over all "
-            "paths; on the diagonal a probability means what it says.")),
-        Section("Confusion by regime", _confusion(bundle, found) + _note(
-            "Rows by the tercile of realized volatility; share of each outcome where the judged "
-            "path says up or down, and the points that its bets there gained.")),
-        Section("Costs", _costs(found)),
-        Section("Importance", _importance(bundle) + _note(
-            "Share of the final models' splits. What a feature is worth out of sample, "
-            "dreammaker study shows.")),
-        Section("Recipe", _recipe(bundle, found))]
-    return page(f"Validation of {bundle.name}", sections)
+        Section("Verdict", _verdict(values)),
+        Section("Net profit by path", figures.path_figure(
+            arrays, values["judged_path"], money) + _note(
+            "Every path covers all rows once, each decision by a model that had not seen its time. "
+            "The judged path was named before any result was known; the others differ in what "
+            f"their models learnt from. {values['basis'][0].upper()}{values['basis'][1:]}."))]
+    if values["walk_forward"] is not None:
+        sections.append(Section("Walk-forward through the order path", _walk(found, money)))
+    sections += [
+        Section("Figures with 95 % intervals", wide_table(*rows.performance_rows(values))
+                + _note(f"Of daily net profits; ratios are annual, on a capital of {money} "
+                        f"{values['capital']:,.2f}; stationary block bootstrap. Below five days "
+                        "there is no interval.")),
+        Section("Luck: the number of trials, and overfitting", _luck(found)),
+        Section("Calibration", _pair(figures.calibration_figure(values["calibration"]),
+                                     wide_table(*rows.calibration_rows(values))) + _note(
+            "Predicted against observed share of bets that pay, in bins of equal count over all "
+            "paths; on the dotted line a probability means what it says.")),
+        Section("What the model looks at", _importance(values)),
+        Section("Right and wrong by volatility", wide_table(
+            *rows.confusion_rows(values, "volatility")) + _note(
+            "Rows by the tercile of realized volatility. What came of the price where the judged "
+            "path said up or down, and what its bets there made.")),
+        Section("Right and wrong by hour", wide_table(*rows.confusion_rows(values, "hour"))
+                + _note(f"Hours of {values['zone'].replace('_', ' ')}.")),
+        Section("From gross to net", _costs(values, money))]
+    if values["diversity"]:
+        sections.append(Section("Diversity of the ensemble", _diversity(values["diversity"])))
+    sections.append(Section("Recipe", definitions(rows.recipe_rows(values))))
+    return page(f"Validation of {values['bundle']['name']}", sections)
 
 
-def _verdict(found: Validation) -> str:
-    evidence, limits = found.verdict.evidence, found.verdict.limits
-    money = found.samples.currency
-    rows = [
-        ("Verdict of the gate", "every limit is met" if found.verdict.tradable
-         else '<span class="loss">not tradable</span>'),
-        ("Net, one lot", f"{html.escape(money)} {evidence.net:,.2f}"),
-        (f"95 % lower bound (above {limits.min_net_lower_bound:g})",
-         _number(evidence.net_lower_bound, ",.2f")),
-        (f"PBO beside placebos (at most {limits.max_pbo:g})", _number(evidence.pbo, ".3f")),
-        ("PBO among trials" + ("" if limits.max_pbo_among_trials >= 1.0 else
-                               f" (at most {limits.max_pbo_among_trials:g})"),
-         _number(evidence.pbo_among_trials, ".3f")),
-        (f"DSR on the daily net (at least {limits.min_dsr:g})", _number(evidence.dsr, ".3f")),
-        (f"Sessions (at least {limits.min_sessions})", str(evidence.sessions)),
-        ("Trials of the symbol", str(evidence.trials)),
-        ("AUC, mean over splits", _number(found.evaluation.mean_auc, ".4f"))]
-    rows += [("Limit laxer than usual", limit) for limit in limits.laxer()]
-    return table(rows) + "".join(_note(reason) for reason in found.verdict.reasons)
+def _verdict(values: Values) -> str:
+    verdict = values["verdict"]
+    word = ('<p class="verdict">It meets every limit of the gate.</p>' if verdict["tradable"]
+            else '<p class="verdict loss">It may not be traded.</p>')
+    told = "".join(f"<p>{html.escape(text)}</p>" for text in rows.told(values))
+    return word + told + wide_table(*rows.limit_rows(values))
 
 
-def _paths(found: Validation) -> str:
-    from plotly import graph_objects as go
-
-    figure = go.Figure()
-    evaluation = found.evaluation
-    times = evaluation.period_ns.astype("datetime64[ns]")
-    order = [i for i in range(len(evaluation.period)) if i != JUDGED_PATH] + [JUDGED_PATH]
-    for number in order:
-        judged = number == JUDGED_PATH
-        figure.add_scatter(
-            x=times, y=np.cumsum(evaluation.period[number]) * found.samples.point_value,
-            name=f"path {number + 1}", mode="lines",
-            line={"width": 2 if judged else 1, "color": _BLACK if judged else _GREY})
-    figure.update_yaxes(title_text=found.samples.currency or "points")
-    return _html(figure, 380, first=True)
+def _walk(found: StoredValidation, money: str) -> str:
+    values, arrays = found.values, found.arrays
+    walk = values["walk_forward"]
+    text = figures.walk_figure(arrays, money) if len(arrays["walk_order_ns"]) else ""
+    text += figures.walk_day_figure(arrays, money) + _note(_WALK_NOTE)
+    text += table(rows.walk_rows(found)) + wide_table(*rows.fold_rows(found))
+    return text + "".join(_note(each) for each in walk["stopped"])
 
 
-def _overfitting(found: Validation) -> str:
-    from plotly.subplots import make_subplots
-
-    result = found.judgement.overfitting
-    if result is None:
-        return _note("PBO needs two trials or more over the same days: run dreammaker tune.")
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("logits", "degradation"))
-    figure.add_histogram(x=result.logits, marker_color=_BLUE, showlegend=False, row=1, col=1)
-    figure.add_vline(x=0.0, line={"color": _RED, "width": 1}, row=1, col=1)
-    shown = np.linspace(0, result.in_sample.size - 1, min(2000, result.in_sample.size)).astype(int)
-    figure.add_scatter(x=result.in_sample[shown], y=result.out_of_sample[shown], mode="markers",
-                       marker={"size": 3, "color": _BLUE}, showlegend=False, row=1, col=2)
-    figure.update_xaxes(title_text="below 0: worse than the median", row=1, col=1)
-    figure.update_xaxes(title_text="best trial's ratio in sample", row=1, col=2)
-    figure.update_yaxes(title_text="out of sample", row=1, col=2)
-    return _html(figure, 340) + table([
-        ("PBO among trials", f"{result.pbo:.3f}"),
-        ("PBO beside placebos", _number(found.verdict.evidence.pbo, ".3f")),
-        ("Trials compared", str(result.n_strategies)),
-        ("Blocks", str(result.n_blocks)),
-        ("Probability of a loss out of sample", f"{result.probability_of_loss:.3f}"),
-        ("Slope of degradation", _number(result.degradation.slope, ".3f"))])
+def _luck(found: StoredValidation) -> str:
+    values, arrays = found.values, found.arrays
+    text = table(rows.luck_rows(values))
+    beside, among = (values["overfitting"][name] for name in ("placebos", "trials"))
+    if beside is None and among is None:
+        return text + _note("PBO needs two trials or more that bet on these days: run dreammaker "
+                            "tune.")
+    text += _note(
+        "The periods are halved in every way; on one half the best is chosen, on the other it is "
+        "ranked. PBO is the share of choices that end at the median or below (left of the red "
+        "line). Beside placebos, which the gate asks for, every trial competes with itself with "
+        "sides drawn by a coin; among the trials alone it says whether choosing one helped.")
+    charts = [figures.logit_figure(arrays, name, title) for name, result, title in (
+        ("placebos", beside, "beside placebos"), ("trials", among, "among the trials"))
+        if result is not None]
+    text += _pair(*charts)
+    if among is not None:
+        text += _pair(figures.degradation_figure(arrays, "trials", among),
+                      table(rows.overfitting_rows(values)))
+    return text
 
 
-def _calibration(found: Validation) -> str:
-    from plotly import graph_objects as go
-
-    curve = calibration_curve(found.evaluation, found.samples)
-    predicted = [part["predicted"] for part in curve]
-    ends = [min(predicted), max(predicted)]
-    figure = go.Figure()
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="perfect",
-                       line={"color": _GREY, "dash": "dot"})
-    figure.add_scatter(x=predicted, y=[part["observed"] for part in curve], name="bets",
-                       mode="lines+markers", line={"color": _BLUE})
-    figure.update_xaxes(title_text="predicted")
-    figure.update_yaxes(title_text="observed")
-    return _html(figure, 320)
-
-
-def _confusion(bundle: ModelBundle, found: Validation) -> str:
-    samples, evaluation = found.samples, found.evaluation
-    side, bets = evaluation.side[JUDGED_PATH], evaluation.bets[JUDGED_PATH]
-    net = np.zeros(len(samples))
-    net[bets.row] = bets.net
-    rows = []
-    for name, inside in _regimes(bundle, found):
-        for way, word in ((1, "up"), (-1, "down")):
-            at = inside & (side == way)
-            if at.any():
-                shares = [f"{100 * (samples.y[at] == value).mean():.1f} %" for value in (1, 0, -1)]
-                rows.append([name, word, f"{int(at.sum()):,}", *shares, f"{net[at].sum():,.4g}"])
-    return wide_table(["volatility", "says", "rows", "rose", "neither", "fell", "net points"], rows)
+def _importance(values: Values) -> str:
+    found = values["importance"]
+    shares = figures.share_figure(found["split_shares"])
+    worth = found["features"]
+    if worth is None:
+        return shares + _note(f"Not measured out of sample: {found['absent']}" if found["absent"]
+                              else "Not measured out of sample.")
+    thinned = (f" {worth['rows']:,} of {worth['of_rows']:,} rows with a direction, evenly thinned"
+               if worth["rows"] < worth["of_rows"] else
+               f" {worth['rows']:,} rows with a direction")
+    left = f" Left out, since they do not vary: {', '.join(worth['left_out'])}." if (
+        worth["left_out"]) else ""
+    return (_pair(figures.worth_figure(worth["features"], "of a feature, 1e-3 nats a row"), shares)
+            + figures.worth_figure(worth["clusters"], "of a cluster, 1e-3 nats a row")
+            + _note(f"{_MDA_NOTE} Measured on models of the same kind ({worth['kind']}, "
+                    f"{worth['trees']} trees) over {worth['folds']} purged folds of{thinned}."
+                    f"{left}"))
 
 
-def _regimes(bundle: ModelBundle, found: Validation) -> list[tuple[str, NDArray[np.bool_]]]:
-    samples = found.samples
-    if _REGIME not in bundle.view.inputs:
-        return [("all", np.ones(len(samples), np.bool_))]
-    values = samples.X[:, bundle.view.inputs.index(_REGIME)]
-    known = ~np.isnan(values)
-    if not known.any():
-        return [("unknown", ~known)]
-    low, high = np.quantile(values[known], [1 / 3, 2 / 3])
-    return [("low", values <= low), ("middle", (values > low) & (values <= high)),
-            ("high", values > high), ("unknown", ~known)]
+def _costs(values: Values, money: str) -> str:
+    costs = values["costs"]
+    label = costs["label_returns"]
+    text = "<h3>Label returns of the judged path</h3>" + figures.cost_figure(
+        [("mid prices", label["paper"]), ("spread", label["spread"]), ("fees", label["fees"]),
+         ("slippage", label["slippage"]), ("net", label["net"])], money)
+    text += _note(f"{label['bets']:,} bets; a round trip costs {label['round_trip_points']:.4g} "
+                  "points besides the spread. Mid prices: what the bets would have made there. The "
+                  "spread is estimated from the decision rows nearest to entry and exit.")
+    if "order_path" in costs:
+        path = costs["order_path"]
+        text += "<h3>Walk-forward through the order path</h3>" + figures.cost_figure(
+            [("paper", path["paper"]),
+             *((name, value) for name, value in path.items() if name not in ("paper", "net")),
+             ("net", path["net"])], money)
+    return text
 
 
-def _costs(found: Validation) -> str:
-    samples, bets = found.samples, found.evaluation.bets[JUDGED_PATH]
-    unit = samples.point_value
-    paid = samples.cost_points * len(bets)
-    _, daily = by_day(bets, samples)
-    return table([
-        ("Bets of the judged path", f"{len(bets):,}"),
-        ("Gain after the spread", f"{(bets.net.sum() + paid) * unit:,.2f}"),
-        ("Fees and slippage", f"{-paid * unit:,.2f}"),
-        ("Net", f"{bets.net.sum() * unit:,.2f}"),
-        ("A round trip besides the spread", f"{samples.cost_points:.4g} points"),
-        ("Sessions with a profit", f"{int((daily > 0).sum())} of {len(daily)}")])
+def _diversity(found: Mapping[str, Any]) -> str:
+    return table(rows.diversity_rows(found)) + _note(
+        "Members that are wrong on different rows help each other. Disagreement: share of rows "
+        "on which exactly one of two is right. Q: 1 = right on the same rows, 0 = independent.")
 
 
-def _importance(bundle: ModelBundle) -> str:
-    counts = np.zeros(len(bundle.view.inputs))
-    for member in bundle.members:
-        for tree in member.trees.ensemble.trees:
-            counts += np.bincount(tree.feature[tree.feature >= 0], minlength=len(counts))
-    share = counts / max(counts.sum(), 1.0)
-    order = np.argsort(-share, kind="stable")
-    return table([(bundle.view.inputs[i], f"{100 * share[i]:.1f} %")
-                  for i in order.tolist() if share[i] > 0.0])
-
-
-def _recipe(bundle: ModelBundle, found: Validation) -> str:
-    recipe = found.recipe
-    entries = [("bundle", bundle.content), ("symbol", recipe.symbol),
-               ("training days", f"{len(recipe.days)}, {recipe.days[0]} to {recipe.days[-1]}"),
-               ("rows", f"{len(found.samples):,} on {found.samples.sessions} sessions"),
-               ("embargo", f"{100 * found.samples.embargo(recipe.cv.embargo_share):.2f} % of rows")]
-    for title, values in (("model", recipe.spec.to_dict()), ("labels", recipe.rule.to_dict()),
-                          ("libraries", dict(bundle.library_versions))):
-        entries.append((title, ", ".join(f"{name} {value}" for name, value in values.items())))
-    return definitions(entries)
+def _pair(*parts: str) -> str:
+    return '<div class="pair">' + "".join(f"<div>{part}</div>" for part in parts) + "</div>"
 
 
 def _note(text: str) -> str:
     return f'<p class="note">{html.escape(text)}</p>'
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form) if isfinite(value) else "unknown"
-
-
-def _html(figure: Any, height: int, *, first: bool = False) -> str:
-    figure.update_layout(height=height, margin=_MARGIN, template="plotly_white",
-                         font={"size": 12}, autosize=True,
-                         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
-    return str(figure.to_html(full_html=False, include_plotlyjs=first,
-                              config={"displayModeBar": False, "responsive": True}))

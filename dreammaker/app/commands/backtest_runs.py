@@ -242,16 +242,13 @@ def report(
         text: Annotated[bool, typer.Option("--text", help="Print it as text instead.")] = False,
 ) -> None:
     """Report."""
+    from dreammaker.app.backtest_view import write_run_report
     from dreammaker.backtest.store import ResultStore
-    from dreammaker.reports.backtest import write_backtest_report
-    from dreammaker.reports.backtest_text import backtest_text
 
-    store = ResultStore(results)
-    line = store.find(key)
-    result = store.read(line.key)
-    result.header["name"] = line.name
-    trials = store.trials(result.summary["symbol"])
+    result, trials, page = write_run_report(ResultStore(results), key, out, write=not text)
     if text:
+        from dreammaker.reports.backtest_text import backtest_text
+
         print(backtest_text(result, trials))
         return
-    print(write_backtest_report(result, out or store.folder(result.key) / "report.html", trials))
+    print(page)
