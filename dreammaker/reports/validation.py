@@ -68,19 +68,19 @@ def validation_page(found: StoredValidation) -> str:
                 + _note(f"Of daily net profits; ratios are annual, on a capital of {money} "
                         f"{values['capital']:,.2f}; stationary block bootstrap. Below five days "
                         "there is no interval.")),
-        Section("Luck: the number of trials, and overfitting", _luck(found)),
+        Section("Overfitting, and the number of trials", _luck(found)),
         Section("Calibration", _pair(figures.calibration_figure(values["calibration"]),
                                      wide_table(*rows.calibration_rows(values))) + _note(
             "Predicted against observed share of bets that pay, in bins of equal count over all "
             "paths; on the dotted line a probability means what it says.")),
         Section("What the model looks at", _importance(values)),
-        Section("Right and wrong by volatility", wide_table(
+        Section("Confusion by volatility", wide_table(
             *rows.confusion_rows(values, "volatility")) + _note(
             "Rows by the tercile of realized volatility. What came of the price where the judged "
             "path said up or down, and what its bets there made.")),
-        Section("Right and wrong by hour", wide_table(*rows.confusion_rows(values, "hour"))
+        Section("Confusion by hour", wide_table(*rows.confusion_rows(values, "hour"))
                 + _note(f"Hours of {values['zone'].replace('_', ' ')}.")),
-        Section("From gross to net", _costs(values, money))]
+        Section("Costs: from gross to net", _costs(values, money))]
     if values["diversity"]:
         sections.append(Section("Diversity of the ensemble", _diversity(values["diversity"])))
     sections.append(Section("Recipe", definitions(rows.recipe_rows(values))))
