@@ -156,12 +156,7 @@ def bundle_changes(bundle: ModelBundle, folder: Path) -> dict[str, Any]:
     folder : Path
         Where it is.
     """
-    sampler = bundle.sampler
-    clock = {"model.decision_clock": sampler["clock"]}
-    if sampler["clock"] == "time":
-        clock["model.decision_interval_s"] = sampler["interval_s"]
-    else:
-        clock["model.decision_bar_size"] = sampler["bar_size"]
+    clock = {f"model.decision_{name}": value for name, value in bundle.sampler.items()}
     return {"model.bundle": str(folder), "model.bundle_key_file": "", "model.bundle_label": "",
             **clock, **{f"features.{name}": value
                         for name, value in asdict(bundle.features).items()}}
