@@ -83,7 +83,8 @@ def feature_clusters(X: Floats, names: Sequence[str], count: int | None = None) 
     Raises
     ------
     InputError
-        If names do not fit the columns, or `count` is not between 1 and their number.
+        If names do not fit the columns or repeat, or `count` is no whole number between 1 and
+        theirs.
 
     Examples
     --------
@@ -93,11 +94,16 @@ def feature_clusters(X: Floats, names: Sequence[str], count: int | None = None) 
     >>> feature_clusters(X, ["a", "b", "minus_a"]).groups
     (('a', 'minus_a'), ('b',))
     """
+    X = np.asarray(X, np.float64)
+    if X.ndim != 2:
+        raise InputError(f"X must have two dimensions, had shape {X.shape}")
     features = X.shape[1]
     if len(names) != features or not features:
         raise InputError(f"names must have one entry a column, {features}, had {len(names)}")
-    if count is not None and not 1 <= count <= features:
-        raise InputError(f"count must be in [1, {features}], was {count}")
+    if len(set(names)) < features:
+        raise InputError("names must differ from one another")
+    if count is not None and not (count == int(count) and 1 <= count <= features):
+        raise InputError(f"count must be a whole number in [1, {features}], was {count}")
     correlation = rank_correlation(X)
     if features == 1:
         return Clusters(((names[0],),), correlation, float("nan"))

@@ -222,6 +222,8 @@ class _Table:
         if classes.shape != (len(values),) or factors.shape != (len(values),):
             raise InputError(f"y and weights must have one entry a row, {len(values)}, had shapes "
                              f"{classes.shape} and {factors.shape}")
+        if not (np.isfinite(factors) & (factors >= 0.0)).all():
+            raise InputError("weights must be finite and 0 or more")
         if score not in ("log_loss", "accuracy"):
             raise InputError(f"score must be log_loss or accuracy, was {score!r}")
         if names is None:
@@ -233,17 +235,19 @@ class _Table:
 
     def folds(self, splitter: Any, progress: Callable[[int, int], None] | None
               ) -> Iterator[tuple[Ints, Ints]]:
-        """Folds whose training rows hold two classes; at least one."""
+        """Folds with weight on either side and two classes to train on; at least one."""
         done = 0
         total = splitter.get_n_splits(self.frame)
         for number, (train, test) in enumerate(splitter.split(self.frame), 1):
-            if len(np.unique(self.y[train])) > 1 and len(test):
+            heavy = train[self.weights[train] > 0.0]
+            if len(np.unique(self.y[heavy])) > 1 and self.weights[test].any():
                 done += 1
                 yield train, test
             if progress is not None:
                 progress(number, total)
         if not done:
-            raise InputError("no fold can be trained: after purging, none has two classes")
+            raise InputError("no fold can be trained: after purging, none has two classes with "
+                             "weight")
 
     def fitted(self, make: Callable[[], Any], values: Floats, train: Ints) -> Any:
         return make().fit(values[train], self.y[train], sample_weight=self.weights[train])

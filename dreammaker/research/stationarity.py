@@ -119,6 +119,10 @@ def unit_root_test(x: ArrayLike, *, trend: Trend = "c", lags: int | None = None,
     series = _series(x)
     if trend not in _CRITICAL:
         raise InputError(f"trend must be one of n, c, ct, was {trend!r}")
+    for name, value in (("lags", lags), ("most_lags", most_lags)):
+        if value is not None and (isinstance(value, bool)
+                                  or not isinstance(value, int | np.integer) or value < 0):
+            raise InputError(f"{name} must be a whole number of 0 or more, was {value!r}")
     terms = {"n": 0, "c": 1, "ct": 2}[trend]
     most = lags
     if most is None:
@@ -128,6 +132,11 @@ def unit_root_test(x: ArrayLike, *, trend: Trend = "c", lags: int | None = None,
         raise InputError(f"x must be longer for {max(most, 0)} lags, had {len(series)} values")
     if bool((series == series[0]).all()):
         return UnitRootTest(float("nan"), float("nan"), 0, len(series) - 1, _critical(trend, inf))
+    # The test knows neither level (beside a constant) nor unit, but the arithmetic does: a walk of
+    # tens around a million would be a constant to it.
+    if terms:
+        series = series - series[0]
+    series = series / np.abs(series).max()
     chosen = most if lags is not None else _best_lags(series, trend, most)
     design, target = _regression(series, trend, chosen)
     statistic = _t_of_level(design, target, terms)
@@ -243,7 +252,10 @@ def least_differencing(x: ArrayLike, *, orders: Sequence[float] | None = None,
 
 
 def _series(x: ArrayLike) -> Floats:
-    series = np.ascontiguousarray(x, np.float64)
+    try:
+        series = np.ascontiguousarray(x, np.float64)
+    except (TypeError, ValueError):
+        raise InputError("x must hold finite numbers in one dimension") from None
     if series.ndim != 1 or not np.isfinite(series).all():
         raise InputError("x must hold finite numbers in one dimension")
     if len(series) < 12:
