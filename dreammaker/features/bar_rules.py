@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, Literal, TypedDict, Unpack
 
+import numpy as np
+
 from dreammaker.domain.errors import ConfigError
 from dreammaker.domain.instrument import MONEY_UNIT, Instrument
 
 Form = Literal["time", "total", "imbalance", "runs"]
 Weight = Literal["tick", "volume", "dollar"]
+
+LONGEST_SECONDS = 31_622_400
+"""Of a time bar: a year."""
 
 _FORMS = ("time", "total", "imbalance", "runs")
 _WEIGHTS = ("tick", "volume", "dollar")
@@ -86,8 +91,10 @@ class BarRule:
         _one_of("form", self.form, _FORMS)
         _one_of("weight", self.weight, _WEIGHTS)
         if self.form == "time":
-            if not (isfinite(self.seconds) and round(self.seconds * 1e9) >= 1):
-                raise ConfigError(f"seconds must be above 0, was {self.seconds!r}")
+            seconds = _number("seconds", self.seconds)
+            if not (0.0 < seconds <= LONGEST_SECONDS and round(seconds * 1e9) >= 1):
+                raise ConfigError(f"seconds must be above 0 and at most {LONGEST_SECONDS:,}, was "
+                                  f"{self.seconds!r}")
             return
         if self.form == "total" and self.threshold is None:
             raise ConfigError("threshold must be given for bars by a total")
@@ -105,8 +112,10 @@ class BarRule:
         if least > most:
             raise ConfigError(f"least_length must not exceed most_length ({most:g}), "
                               f"was {least:g}")
-        if self.warm_up_bars < 1:
-            raise ConfigError(f"warm_up_bars must be 1 or more, was {self.warm_up_bars}")
+        warm_up = _number("warm_up_bars", self.warm_up_bars)
+        if not (1 <= warm_up < 2**62 and warm_up.is_integer()):
+            rule = "1 or more" if warm_up < 1 else "a whole number below 2^62"
+            raise ConfigError(f"warm_up_bars must be {rule}, was {self.warm_up_bars}")
 
     @property
     def length_bounds(self) -> tuple[float, float]:
@@ -123,7 +132,7 @@ class BarRule:
     @classmethod
     def ticks(cls, count: float) -> "BarRule":
         """Bars of a number of prints."""
-        if not (count >= 1 and float(count).is_integer()):
+        if not (_number("count", count) >= 1 and float(count).is_integer()):
             raise ConfigError(f"count must be a whole number of 1 or more, was {count!r}")
         return cls(form="total", threshold=float(count))
 
@@ -176,7 +185,13 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}, was {value!r}")
 
 
+def _number(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ConfigError(f"{name} must be a number, was {value!r}")
+    return float(value)
+
+
 def _within(name: str, value: float, above: float, most: float) -> None:
-    if not (isfinite(value) and above < value <= most):
+    if not (isfinite(_number(name, value)) and above < value <= most):
         rule = f"above {above:g}" + ("" if most == inf else f" and at most {most:g}")
         raise ConfigError(f"{name} must be {rule}, was {value!r}")

@@ -40,7 +40,7 @@ class CusumDecisionClock:
 
     def __init__(self, points: float, instrument: Instrument,
                  interval_ns: int = 1_000_000_000) -> None:
-        if not 0.0 < points < float("inf"):
+        if isinstance(points, str) or not 0.0 < points < float("inf"):
             raise ConfigError(f"the CUSUM filter's points must be above 0, were {points!r}")
         # A threshold between two half ticks is reached at the next one.
         self._limit = max(ceil(2.0 * points / instrument.tick_size - 1e-9), 1)

@@ -149,6 +149,8 @@ class LabelRule:
 
 
 def _range(name: str, value: float, least: float, most: float, *, above: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ConfigError(f"{name} must be a number, was {value!r}")
     inside = least < value <= most if above else least <= value <= most
     if not (isfinite(value) and inside):
         rule = ("above" if above else "at least") + f" {least:g}"

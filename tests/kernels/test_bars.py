@@ -20,6 +20,8 @@ from dreammaker.features.bars import (
     time_bars,
     volume_bars,
 )
+from dreammaker.features.cusum_clock import CusumDecisionClock
+from dreammaker.research.label_rule import LabelRule
 from dreammaker.store import EventLog
 from tests.kernels.naive_bars import naive_bars
 
@@ -218,6 +220,15 @@ def test_bars_when_the_log_is_empty_then_an_empty_frame() -> None:
     (lambda: BarRule.runs(warm_up_bars=0), "warm_up_bars must be 1 or more, was 0"),
     (lambda: BarRule.time(float("inf")), "seconds must be above 0"),
     (lambda: BarRule(form="total"), "threshold must be given"),
+    (lambda: BarRule.time(1e11), "seconds must be above 0 and at most 31,622,400"),
+    (lambda: BarRule.time(1e-12), "seconds must be above 0"),
+    (lambda: BarRule.time("x"), "seconds must be a number, was 'x'"),
+    (lambda: BarRule.ticks(None), "count must be a number, was None"),
+    (lambda: BarRule.volume("a"), "threshold must be a number, was 'a'"),
+    (lambda: BarRule.runs(warm_up_bars=1.5), "warm_up_bars must be a whole number"),
+    (lambda: BarRule.runs(warm_up_bars=10**20), "warm_up_bars must be a whole number"),
+    (lambda: CusumDecisionClock("a", Instrument.win()), "points must be above 0"),
+    (lambda: LabelRule(horizon_s="a"), "horizon_s must be a number, was 'a'"),
 ])
 def test_rule_when_a_parameter_is_wrong_then_one_clear_error(make, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
