@@ -5,7 +5,7 @@ how many workers evaluate a batch, or on who finishes first. The list of trials 
 that is started again asks for the same trials and finds their scores there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -170,10 +170,10 @@ def tune(rows: Rows, rule: LabelRule, spec: ModelSpec, ledger: TrialLedger, *,
             # shorter one.
             asked = [study.ask() for _ in range(BATCH)]
             drawn = [space.draw(question, rule, spec) for question in asked]
-            results = search(drawn[:trials - len(found)])
-            for question, result, own in zip(asked, results, drawn, strict=False):
-                study.tell(question, result[0])
-                found.append((*result, *own))
+            with closing(search(drawn[:trials - len(found)])) as results:
+                for question, result, own in zip(asked, results, drawn, strict=False):
+                    study.tell(question, result[0])
+                    found.append((*result, *own))
     best = max(range(len(found)), key=lambda number: (found[number][0], -number))
     score, trial, best_rule, best_spec = found[best]
     _, samples = kept(best_rule)
@@ -227,7 +227,7 @@ class _Search:
         self.done_fits, self.known = 0, 0
 
     def __call__(self, drawn: "Sequence[tuple[LabelRule, ModelSpec]]"
-                 ) -> Iterator[tuple[float, Trial]]:
+                 ) -> Generator[tuple[float, Trial]]:
         """Score and trial of each, in order; each is in the ledger before the next is awaited."""
         prepared = [self._prepare(rule, spec) for rule, spec in drawn]
         old = {trial.key: trial for trial in self._ledger.read() if trial.complete}

@@ -164,10 +164,11 @@ class LocalPool(Pool):
         left, kills = dict(enumerate(plain)), 0
         while left:
             try:
-                for index, result in _processed(function, dict(left), self._jobs):
-                    del left[index]
-                    kills = 0
-                    yield index, result
+                with closing(_processed(function, dict(left), self._jobs)) as results:
+                    for index, result in results:
+                        del left[index]
+                        kills = 0
+                        yield index, result
             except TerminatedWorkerError:
                 kills += 1
                 if kills == _RETRIES:
@@ -177,7 +178,7 @@ class LocalPool(Pool):
 
 
 def _processed(function: Callable[..., Any], calls: dict[int, Call], jobs: int
-               ) -> Iterator[tuple[int, Any]]:
+               ) -> Generator[tuple[int, Any]]:
     from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="loky", inner_max_num_threads=1):

@@ -46,7 +46,8 @@ class DaskCluster:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", role, *words, "--host", "127.0.0.1",
                  "--no-dashboard"], stdout=log, stderr=log, cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+                env={**os.environ, "PYTHONPATH": str(ROOT),
+                     "DASK_TEMPORARY_DIRECTORY": str(self.folder), **environment})
         self._started.append(process)
         return process
 
