@@ -72,8 +72,12 @@ def consensus(votes: list[Vote]) -> float:
     >>> consensus([Vote(Ballot.FOR), Vote(Ballot.AGAINST), Vote(Ballot.ABSTAIN)])
     0.5
     """
-    positive = sum(1 for vote in votes if vote.ballot is Ballot.FOR)
-    negative = sum(1 for vote in votes if vote.ballot is Ballot.AGAINST)
+    positive = negative = 0
+    for vote in votes:
+        if vote.ballot is Ballot.FOR:
+            positive += 1
+        elif vote.ballot is Ballot.AGAINST:
+            negative += 1
     return positive / (positive + negative) if positive + negative else float("nan")
 
 

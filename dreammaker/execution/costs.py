@@ -22,8 +22,8 @@ over many parents says anything. Money is in whole millionths of the currency.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,8 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 _NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionCost:
+class ExecutionCost(NamedTuple):
     """The cost of one parent order (or of an order of its own).
 
     Parameters
@@ -111,7 +110,7 @@ class ExecutionCost:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and figures by name, for JSON and data frames (NaN as None)."""
-        values = asdict(self) | {name: getattr(self, name) for name in (
+        values = self._asdict() | {name: getattr(self, name) for name in (
             "shortfall_micros", "shortfall_ticks", "against_vwap_ticks", "against_twap_ticks")}
         return {name: None if value != value else value for name, value in values.items()}
 
@@ -160,26 +159,27 @@ def cost_of_fills(side: int, parent_lots: int, price_ticks: Sequence[int], lots:
                          f"({parent_lots}) in all, were {side} and {list(lots)}")
     paid = sum(n * p for n, p in zip(lots, price_ticks, strict=True))
     mids = sum(n * m for n, m in zip(lots, mid_half_ticks, strict=True))
-
+    delay, spread, impact, opportunity = _parts(
+        side * tick_value_micros, parent_lots, filled, paid, mids, decision_half_ticks,
+        arrival_half_ticks, end_half_ticks)
     return ExecutionCost(
         parent_id, algorithm, side, parent_lots, filled, start_ns, end_ns,
         decision_half_ticks / 2, arrival_half_ticks / 2, end_half_ticks / 2,
         paid / filled if filled else _NAN, vwap_ticks, twap_ticks,
-        fees_micros=fees_micros, tick_value_micros=tick_value_micros,
-        **_parts(side * tick_value_micros, parent_lots, filled, paid, mids, decision_half_ticks,
-                 arrival_half_ticks, end_half_ticks))
+        delay, spread, impact, fees_micros, opportunity, tick_value_micros)
 
 
 def _parts(worth_micros: int, wanted: int, filled: int, paid: int, mids: int, decision: int,
-           arrival: int, end: int) -> dict[str, int]:
-    """Parts of the shortfall; ``paid`` in tick lots, ``mids`` and mids in half ticks (times lots).
+           arrival: int, end: int) -> tuple[int, int, int, int]:
+    """Delay, spread, impact and opportunity in millionths.
 
-    Half a tick of an odd tick value rounds down.
+    ``paid`` is in tick lots, ``mids`` and mids in half ticks (times lots). Half a tick of an odd
+    tick value rounds down.
     """
-    return {"delay_micros": filled * (arrival - decision) * worth_micros // 2,
-            "spread_micros": (2 * paid - mids) * worth_micros // 2,
-            "impact_micros": (mids - filled * arrival) * worth_micros // 2,
-            "opportunity_micros": (wanted - filled) * (end - decision) * worth_micros // 2}
+    return (filled * (arrival - decision) * worth_micros // 2,
+            (2 * paid - mids) * worth_micros // 2,
+            (mids - filled * arrival) * worth_micros // 2,
+            (wanted - filled) * (end - decision) * worth_micros // 2)
 
 
 def interval_vwap_ticks(times_ns: ArrayLike, price_ticks: ArrayLike, lots: ArrayLike,
@@ -305,15 +305,16 @@ class CostMeter:
         """The parent's cost at its end."""
         arrival = self.arrival_half_ticks or self.decision_half_ticks
         filled, wanted = self.filled_lots, max(self.lots, self.filled_lots)
+        delay, spread, impact, opportunity = _parts(
+            self.side * self.tick_value_micros, wanted, filled, self._paid, self._mids,
+            self.decision_half_ticks, arrival, end_half_ticks)
         return ExecutionCost(
             self.parent_id, self.algorithm, self.side, wanted, filled, self.start_ns, end_ns,
             self.decision_half_ticks / 2, arrival / 2, end_half_ticks / 2,
             self._paid / filled if filled else _NAN,
             self._volume_mids / (4 * self._volume) if self._volume else _NAN,
             self._time_mids / (2 * self._time) if self._time else _NAN,
-            fees_micros=self.fees_micros, tick_value_micros=self.tick_value_micros,
-            **_parts(self.side * self.tick_value_micros, wanted, filled, self._paid, self._mids,
-                     self.decision_half_ticks, arrival, end_half_ticks))
+            delay, spread, impact, self.fees_micros, opportunity, self.tick_value_micros)
 
 
 class CostLog:
@@ -360,8 +361,13 @@ class CostLog:
         self.count += 1
         self.wanted_lots += cost.parent_lots
         self.filled_lots += cost.filled_lots
-        for part in self.PARTS:
-            self.totals_micros[part] += getattr(cost, f"{part}_micros")
+        totals = self.totals_micros
+        totals["delay"] += cost.delay_micros
+        totals["spread"] += cost.spread_micros
+        totals["impact"] += cost.impact_micros
+        totals["fees"] += cost.fees_micros
+        totals["opportunity"] += cost.opportunity_micros
+        totals["shortfall"] += cost.shortfall_micros
 
     def summary(self) -> dict[str, Any]:
         """Counts and totals as plain values."""

@@ -1,6 +1,6 @@
 """One order from one wish: type, price, time in force, and when to give up."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dreammaker.domain.orders import OrderType, TimeInForce
 from dreammaker.engine.clock import NS_PER_MS
@@ -8,8 +8,7 @@ from dreammaker.engine.market import MarketView
 from dreammaker.execution.config import ExecutionConfig, Style
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPlan:
+class OrderPlan(NamedTuple):
     """How to send an order.
 
     Parameters
