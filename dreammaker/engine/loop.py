@@ -226,8 +226,9 @@ class TickLoop:
         rows = result.rows
         before = counts.events
         market.open_batch(events, rows, before)
-        self._phases.extend(PhaseChange(change.local_ns, before + change.index, change.phase)
-                            for change in result.phases)
+        if result.phases:
+            self._phases.extend(PhaseChange(change.local_ns, before + change.index, change.phase)
+                                for change in result.phases)
         counts.batches += 1
         counts.events += len(events)
         counts.rows += rows.count
@@ -268,11 +269,11 @@ class TickLoop:
             phase_ns = Timers.NEVER
             if self._phases and self._phases[0].index < record:
                 phase_ns = self._phases[0].local_ns
-            limit = min(until_ns, phase_ns, self.timers.next_ns)
-            report = self.broker.next_report(limit)
+            timer_ns = self.timers.next_ns
+            report = self.broker.next_report(min(until_ns, phase_ns, timer_ns))
             if report is not None:
                 self._report(report)
-            elif self.timers.next_ns <= min(until_ns, phase_ns):
+            elif timer_ns <= until_ns and timer_ns <= phase_ns:
                 self._timer()
             elif phase_ns <= until_ns:
                 self._phase()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.instrument import Instrument
 from dreammaker.domain.schema import EventArray, Phase
+from dreammaker.engine.clock import NS_PER_MS
 
 
 class Rows(Protocol):
@@ -167,6 +168,15 @@ class MarketView:
         if local is not None and position:
             return now_ns - int(local[position - 1])
         return now_ns - self._carried_event_ns
+
+    def is_fresh(self, now_ns: int, most_ms: float) -> bool:
+        """Whether the data's age is known to lie between 0 and so many milliseconds."""
+        # The last record is no older than the present row; only where that tells too little is it
+        # looked up among the batch's records.
+        since_row_ns = now_ns - self.row_time_ns
+        if 0 <= since_row_ns / NS_PER_MS <= most_ms and now_ns >= self._carried_event_ns:
+            return True
+        return 0 <= self.data_age_ns(now_ns) / NS_PER_MS <= most_ms
 
     @property
     def mid_half_ticks(self) -> int:

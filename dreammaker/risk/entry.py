@@ -98,13 +98,10 @@ class EntryLimits:
                 return Reason.CROSSED_BOOK, (
                     f"the bid is {market.bid_ticks}, the ask {market.ask_ticks} ticks")
             return Reason.NO_BOOK, "no two-sided market"
-        # The last record is no older than the present row: only an old row has it looked up.
-        if not 0 <= (now_ns - market.row_time_ns) / NS_PER_MS <= config.stale_data_ms:
+        if not market.is_fresh(now_ns, config.stale_data_ms):
             age_ms = market.data_age_ns(now_ns) / NS_PER_MS
-            if not 0 <= age_ms <= config.stale_data_ms:
-                return Reason.STALE_DATA, (
-                    f"market data are {age_ms:.0f} ms old; "
-                    f"allowed are {config.stale_data_ms:g} ms")
+            return Reason.STALE_DATA, (
+                f"market data are {age_ms:.0f} ms old; allowed are {config.stale_data_ms:g} ms")
         spread = market.ask_ticks - market.bid_ticks
         if spread > config.max_spread_ticks:
             return Reason.WIDE_SPREAD, (

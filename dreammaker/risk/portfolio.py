@@ -64,7 +64,9 @@ class Portfolio:
                     continue
                 return Reason.NO_BOOK, f"no price of {ledger.instrument.symbol}"
             mid = market.mid_half_ticks if market.book_ok else market.sound_mid_half_ticks
-            up, down = ledger.worst_position(1), ledger.worst_position(-1)
+            up = down = ledger.position.lots
+            if ledger.working:
+                up, down = ledger.worst_position(1), ledger.worst_position(-1)
             if number == index:
                 up += lots if side > 0 else 0
                 down -= lots if side < 0 else 0

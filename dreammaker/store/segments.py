@@ -21,7 +21,7 @@ def file_sha256(path: Path) -> str:
 
 def record_bytes(records: NDArray[np.void]) -> memoryview:
     """The bytes of packed records in order, shared where they are contiguous."""
-    return np.ascontiguousarray(records).view(np.uint8).data
+    return np.frombuffer(np.ascontiguousarray(records), np.uint8).data
 
 
 def _arrow_schema(dtype: np.dtype[Any]) -> Any:
