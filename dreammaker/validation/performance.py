@@ -75,18 +75,22 @@ def _calmar(equity: Floats, periods: float) -> Floats:
     return _over(_growth(equity, periods), _relative_fall(equity))
 
 
+def _below_peak(equity: Floats) -> NDArray[np.bool_]:
+    """Where equity lies below an earlier peak, by more than a running sum of cents rounds."""
+    slack = 1e-12 * np.abs(equity).max(axis=-1, keepdims=True)
+    return np.asarray(equity < np.maximum.accumulate(equity, axis=-1) - slack)
+
+
 def _under_water(equity: Floats) -> Floats:
     if equity.shape[-1] == 1:
         return np.full(equity.shape[:-1], nan)
-    below = equity < np.maximum.accumulate(equity, axis=-1)
-    return np.asarray(below[..., 1:].mean(axis=-1))
+    return np.asarray(_below_peak(equity)[..., 1:].mean(axis=-1))
 
 
 def _longest_under_water(equity: Floats) -> Floats:
     count = equity.shape[-1]
     steps = np.arange(count)
-    at_peak = equity >= np.maximum.accumulate(equity, axis=-1)
-    last = np.maximum.accumulate(np.where(at_peak, steps, 0), axis=-1)
+    last = np.maximum.accumulate(np.where(_below_peak(equity), 0, steps), axis=-1)
     return np.asarray((steps - last).max(axis=-1), np.float64)
 
 

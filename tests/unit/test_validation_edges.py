@@ -10,9 +10,11 @@ from dreammaker.validation import (
     PurgedKFold,
     estimate_sharpe,
     expected_maximum_sharpe,
+    longest_time_under_water,
     minimum_backtest_length,
     minimum_track_record_length,
     performance,
+    time_under_water,
 )
 from dreammaker.validation.spans import read_embargo
 
@@ -41,3 +43,14 @@ def test_lengths_when_beyond_a_double_then_infinite() -> None:
 def test_sharpe_when_returns_are_equal_up_to_rounding_then_no_error(step: int) -> None:
     found = estimate_sharpe([1.0] * 5 + [1.0 + step * 2.0**-52])
     assert found.value > 1e14 and found.kurtosis >= 1.0 + found.skewness**2 - 1e-6
+
+
+def test_time_under_water_when_profits_are_cents_then_as_in_whole_cents() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        cents = rng.integers(-5, 6, 60) * 20
+        equity = np.concatenate([[0], np.cumsum(cents)])
+        below = equity < np.maximum.accumulate(equity)
+        assert time_under_water(cents / 100) == pytest.approx(below[1:].mean(), abs=1e-12)
+        runs = "".join("x" if low else " " for low in below).split()
+        assert longest_time_under_water(cents / 100) == max(map(len, runs), default=0)
