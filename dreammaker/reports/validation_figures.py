@@ -1,5 +1,6 @@
 """The figures of a validation's page, from stored values and arrays."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -210,5 +211,7 @@ def _html(figure: Any, height: int, *, first: bool = False, **layout: Any) -> st
                          font={"size": 12}, autosize=True,
                          legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
                          **layout)
-    return str(figure.to_html(full_html=False, include_plotlyjs=first,
+    # Named by its content: the same validation gives the same page.
+    name = "f" + hashlib.sha256(figure.to_json().encode()).hexdigest()[:16]
+    return str(figure.to_html(full_html=False, include_plotlyjs=first, div_id=name,
                               config={"displayModeBar": False, "responsive": True}))

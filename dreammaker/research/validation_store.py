@@ -185,10 +185,9 @@ def _packed(found: StoredValidation) -> tuple[bytes, bytes]:
     arrays = buffer.getvalue()
     sealed = {"version": VALIDATION_VERSION, "values": found.values,
               "arrays": hashlib.sha256(arrays).hexdigest()}
-    # Numbers are hashed as they will be read back.
+    # Hashed as it will be read back; not sorted, since a page shows names in their order.
     plain = json.loads(json.dumps(sealed, allow_nan=False))
-    text = json.dumps({**plain, "seal": canonical_hash(plain)}, indent=1, sort_keys=True,
-                      allow_nan=False)
+    text = json.dumps({**plain, "seal": canonical_hash(plain)}, indent=1, allow_nan=False)
     return (text + "\n").encode(), arrays
 
 

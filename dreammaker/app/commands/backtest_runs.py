@@ -22,6 +22,9 @@ Example: dreammaker backtest sweep --config examples/dolk20.toml
 WALK = """Run day after day, fitting the model anew on the days before each.
 
 Example: dreammaker backtest walk-forward --config win.toml --days 60 --train-days 20
+
+Fitted are the weights of the baseline, or with --bundle the recipe of a trained model; the bundles
+so made are kept under the results, in fitted/.
 """
 LIST = """List stored runs.
 
@@ -86,22 +89,43 @@ def walk_forward(
             help="Past days before the first fit; until then the configuration stands.")] = 1,
         every: Annotated[int, typer.Option(help="Days between fits.")] = 1,
         horizon: Annotated[float, typer.Option(
-            help="Seconds of the move that the weights are fitted to.")] = 30.0,
+            help="Seconds of the move that the baseline's weights are fitted to.")] = 30.0,
+        bundle: Annotated[Path | None, typer.Option(
+            help="Fit this bundle's recipe instead of the baseline's weights.")] = None,
         sessions: Sessions = None, with_report: WithReport = True, as_json: AsJson = False,
 ) -> None:
-    """Run with the baseline's weights refitted on past days."""
+    """Run with the baseline's weights, or a bundle's recipe, refitted on past days."""
     from dreammaker.app.backtest_options import parse_changes, settings
-    from dreammaker.backtest import Backtest, Retraining
+    from dreammaker.backtest import Backtest, Retrainer, Retraining
     from dreammaker.backtest.linear_retrainer import LinearFlowRetrainer
 
-    retraining = Retraining(LinearFlowRetrainer(horizon), train_days=train_days,
-                            least_days=least_days, every=every)
-    backtest = Backtest(settings(config, seed, root, results), symbol=symbol, days=days or None,
+    chosen = settings(config, seed, root, results)
+    retrainer: Retrainer = LinearFlowRetrainer(horizon)
+    if bundle is not None:
+        retrainer, symbol = _of_bundle(bundle, chosen, symbol)
+    retraining = Retraining(retrainer, train_days=train_days, least_days=least_days, every=every)
+    backtest = Backtest(chosen, symbol=symbol, days=days or None,
                         changes=parse_changes(changes), retraining=retraining, name=name)
     if len(backtest.plans) <= least_days:
         raise ConfigError(f"a walk-forward needs more than {least_days} days to fit once, had "
                           f"{len(backtest.plans)}")
     _run_and_show(backtest, sessions, with_report, as_json)
+
+
+def _of_bundle(folder: Path, config: Any, symbol: str) -> tuple[Any, str]:
+    """A retrainer of a bundle's recipe, and the symbol that it was trained on."""
+    from dreammaker.assembly.model_set import bundle_key
+    from dreammaker.backtest.bundle_retrainer import BundleRetrainer
+    from dreammaker.models.bundle import ModelBundle
+
+    loaded = ModelBundle.load(folder, bundle_key(config))
+    retrainer = BundleRetrainer(loaded, Path(config.backtest.results_root) / "fitted",
+                                cache=Path(config.data.root) / ".cache")
+    trained_on = retrainer.recipe.symbol
+    if symbol and symbol != trained_on:
+        raise ConfigError(f"the bundle {loaded.name} was trained on {trained_on}, --symbol says "
+                          f"{symbol}")
+    return retrainer, trained_on
 
 
 def _run_and_show(backtest: Any, sessions: Path | None, with_report: bool, as_json: bool) -> None:
