@@ -138,8 +138,8 @@ def _importance(values: Values) -> str:
                f" {worth['rows']:,} rows with a direction")
     left = f" Left out, since they do not vary: {', '.join(worth['left_out'])}." if (
         worth["left_out"]) else ""
-    return (_pair(figures.worth_figure(worth["features"], "of a feature, 1e-3 nats a row"), shares)
-            + figures.worth_figure(worth["clusters"], "of a cluster, 1e-3 nats a row")
+    return (_pair(figures.worth_figure(worth["features"], "feature shuffled: loss, 1e-3 nats"), shares)
+            + figures.worth_figure(worth["clusters"], "cluster shuffled: loss, 1e-3 nats")
             + _note(f"{_MDA_NOTE} Measured on models of the same kind ({worth['kind']}, "
                     f"{worth['trees']} trees) over {worth['folds']} purged folds of{thinned}."
                     f"{left}"))
