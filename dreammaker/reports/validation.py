@@ -138,7 +138,8 @@ def _importance(values: Values) -> str:
                f" {worth['rows']:,} rows with a direction")
     left = f" Left out, since they do not vary: {', '.join(worth['left_out'])}." if (
         worth["left_out"]) else ""
-    return (_pair(figures.worth_figure(worth["features"], "feature shuffled: loss, 1e-3 nats"), shares)
+    single = figures.worth_figure(worth["features"], "feature shuffled: loss, 1e-3 nats")
+    return (_pair(single, shares)
             + figures.worth_figure(worth["clusters"], "cluster shuffled: loss, 1e-3 nats")
             + _note(f"{_MDA_NOTE} Measured on models of the same kind ({worth['kind']}, "
                     f"{worth['trees']} trees) over {worth['folds']} purged folds of{thinned}."

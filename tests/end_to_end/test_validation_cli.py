@@ -102,7 +102,8 @@ def test_validate_when_measured_then_importance_and_regimes_cover_the_rows(
     worth = found["importance"]["features"]
     assert worth["rows"] == 300 < worth["of_rows"]
     names = [item["features"][0] for item in worth["features"]]
-    assert sorted(names) == sorted(sum((item["features"] for item in worth["clusters"]), []))
+    assert sorted(names) == sorted(
+        name for item in worth["clusters"] for name in item["features"])
     assert sum(share for _, share in found["importance"]["split_shares"]) == pytest.approx(1.0)
     said = {title: sum(part["rows"] for part in table)
             for title, table in found["confusion"].items()}

@@ -56,7 +56,7 @@ def test_validation_when_another_run_took_the_number_then_the_next_one(tmp_path:
 
 
 def test_validation_when_there_is_none_then_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no validation of the bundle ab12.* is stored"):
+    with pytest.raises(StoreError, match=r"no validation of the bundle ab12.* is stored"):
         ValidationStore(tmp_path).last(CONTENT)
     with pytest.raises(StoreError, match=r"validation\.json is missing"):
         load_validation(tmp_path)
