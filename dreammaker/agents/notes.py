@@ -71,6 +71,15 @@ def note_verified(context: TradingContext) -> None:
     say(logging.WARNING, "flat, and the broker says so; silent from here on", now)
 
 
+def note_override(context: TradingContext, reasons: tuple[str, ...]) -> None:
+    """Real money is traded by a model that may not; the configuration insists."""
+    now = context.clock.now_ns
+    context.journal.write(Entry.OVERRIDE, now, context.market.event_count, code=len(reasons))
+    context.orders_db.risk_state(now, "NORMAL: the gate is overridden: " + "; ".join(reasons))
+    say(logging.WARNING, "the model may not trade real money, and does by model.trade_untradable",
+        now, why="; ".join(reasons))
+
+
 def note_agent_state(context: TradingContext, number: int, name: str, state: int,
                      state_name: str) -> None:
     """An agent has changed its state."""

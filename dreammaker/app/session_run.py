@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from dreammaker.app.logs import set_up_logging, tear_down_logging
+from dreammaker.assembly.admission import Admission
 from dreammaker.assembly.config import SystemConfig
 from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import SessionSource, open_source
@@ -54,6 +55,8 @@ def run_session(config: SystemConfig, console: Console, *, as_json: bool = False
                               config.logging.backup_count, console)
     try:
         session = Session(config, source, folder)
+        for line in admission_lines(session.admission):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         _log.info("session starts", extra={"fields": {
             "folder": str(folder), "mode": config.run.mode, "symbol": symbol,
             "origin": source.origin,
@@ -81,6 +84,19 @@ def run_session(config: SystemConfig, console: Console, *, as_json: bool = False
         raise DreamMakerError(f"the loop had to stop: {result.summary['stopped_by']} "
                               f"(see {folder / 'dreammaker.log'})")
     return folder
+
+
+def admission_lines(found: Admission) -> list[str]:
+    """What a person has to know of the session's model before it begins; nothing of a baseline."""
+    if not found.bundle:
+        return ["warning: the gate is overridden: " + "; ".join(found.reasons)] * found.overridden
+    name = f"model {found.bundle[:16]}"
+    if not found.reasons:
+        lax = "; ".join(found.laxer_limits)
+        return [f"{name}: tradable" + (f", by laxer limits: {lax}" if lax else "")]
+    said = ("warning: the gate is overridden; this model may not trade real money"
+            if found.overridden else "not tradable")
+    return [f"{name}: {said}: {'; '.join(found.reasons)}"]
 
 
 class SessionProgress:

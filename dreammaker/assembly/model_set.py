@@ -26,8 +26,8 @@ class ModelSet:
     voters : list of Voter
     quoter : Quoter, optional
         A quoting policy: takes the place of all three (``agents.quoting``).
-    bundle : str
-        Content hash of the trained model that decides; empty = none does.
+    trained : ModelBundle, optional
+        The trained model that decides, where one does.
     foreign : dict of str to str
         What the configuration does not describe (objects given by the caller, state carried over
         from an earlier day), for the session's header; empty = everything follows from the config.
@@ -37,7 +37,7 @@ class ModelSet:
     policy: Policy
     voters: list[Voter]
     quoter: Quoter | None = None
-    bundle: str = ""
+    trained: ModelBundle | None = None
     foreign: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -60,7 +60,12 @@ class ModelSet:
                        label=config.model.bundle_label)
         predictor = BundlePredictor(bundle)
         return cls(predictor, BundlePolicy(bundle, config.model),
-                   [*voters, *bundle_voters(predictor)], bundle=bundle.content)
+                   [*voters, *bundle_voters(predictor)], trained=bundle)
+
+    @property
+    def bundle(self) -> str:
+        """Content hash of the trained model; empty = none decides."""
+        return self.trained.content if self.trained is not None else ""
 
 
 def read_bundle(config: SystemConfig) -> ModelBundle | None:

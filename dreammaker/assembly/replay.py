@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.adapters import LogFeed, SegmentFeed
+from dreammaker.assembly.admission import Admission
 from dreammaker.assembly.config import parse_config
 from dreammaker.assembly.model_set import read_bundle
 from dreammaker.assembly.session import Session
@@ -147,7 +148,8 @@ def rebuild(folder: Path, identity: dict[str, Any], data_root: Path, event_count
         feed.instrument = instrument
     risk_start = {**identity["risk_start"], "causes": tuple(identity["risk_start"]["causes"])}
     return Session(config, SessionSource(feed, *hours, origin, keep_events=False),
-                   past_commands=commands, risk_start=RiskStart(**risk_start))
+                   past_commands=commands, risk_start=RiskStart(**risk_start),
+                   admission=Admission.of_past(identity))
 
 
 def _in_memory(sink: SegmentWriter | MemorySegment) -> NDArray[np.void]:

@@ -18,6 +18,8 @@ from dreammaker.agents import (
     RiskAgent,
 )
 from dreammaker.agents.context import TradingContext
+from dreammaker.agents.notes import note_override
+from dreammaker.assembly.admission import Admission, admit
 from dreammaker.assembly.config import SystemConfig, identity_values
 from dreammaker.assembly.environment import environment
 from dreammaker.assembly.model_set import ModelSet
@@ -77,19 +79,29 @@ class Session:
         What an earlier run left; left out, what ``risk.state_file`` holds, where it names a file.
     models : ModelSet, optional
         What decides, where the configuration does not say it.
+    admission : Admission, optional
+        Of the session that is run again in memory; any other is asked for one before it begins.
+
+    Raises
+    ------
+    VerificationError
+        If real money is at stake and the model may not trade it (``assembly.admission``).
     """
 
     def __init__(self, config: SystemConfig, source: SessionSource, folder: Path | None = None,
                  past_commands: list[PastCommand] | None = None,
                  risk_start: RiskStart | None = None,
-                 models: ModelSet | None = None) -> None:
+                 models: ModelSet | None = None,
+                 admission: Admission | None = None) -> None:
         self.config, self.source, self.folder = config, source, folder
+        feed = config.exchange.delayed(source.feed, config.run.seed)
+        self.models = models or ModelSet.from_config(config, feed.source, feed.instrument)
+        if admission is None or folder is not None:
+            admission = admit(config, self.models)
+        self.admission = admission
         risk_file = self._open_risk_file()
         self.risk_start = (risk_start if risk_start is not None else
                            risk_file.start if risk_file is not None else RiskStart())
-        feed = config.exchange.delayed(source.feed, config.run.seed)
-        self.models = models or ModelSet.from_config(config, feed.source,
-                                                          feed.instrument)
         clock, timers = LoopClock(), Timers()
         market = MarketView(feed.instrument, len(FEATURE_NAMES))
         ledger = Ledger(feed.instrument)
@@ -152,6 +164,8 @@ class Session:
         return {
             **({"foreign_models": foreign} if foreign else {}),
             **({"model_bundle": self.models.bundle} if self.models.bundle else {}),
+            **({"model_override": list(self.admission.reasons)} if self.admission.overridden
+               else {}),
             "header_version": HEADER_VERSION,
             "journal_version": JOURNAL_VERSION,
             "schema_version": SCHEMA_VERSION,
@@ -169,13 +183,16 @@ class Session:
         if self.folder is not None:
             write_json(self.folder / "session.json",
                        {"identity": self.header, "environment": environment(),
-                        "data_root": self.config.data.root})
+                        "data_root": self.config.data.root,
+                        "admission": self.admission.to_dict()})
         # What exists by now stays to the end: the collector need not look at it again and again,
         # which would stop the loop for tens of milliseconds at a time. What earlier sessions left
         # goes first: they are full of cycles, and frozen garbage would never be found.
         if len(_ended) >= MOST_ENDED:
             gc.collect()
         gc.freeze()
+        if self.admission.overridden:
+            note_override(self.context, self.admission.reasons)
         self.coordinator.start_all()
         try:
             self.loop.run(progress)

@@ -26,6 +26,9 @@ class ModelConfig:
         File whose bytes are the key that the bundle must be signed with; empty = no key.
     bundle_label : str
         The label rule that the bundle must have been trained on, by its hash; empty = any.
+    trade_untradable : bool
+        Trade real money with a model that the gate has not passed. Every such session is journalled
+        as overridden, and its report says so.
     decision_clock : {"time", "cusum", "tick", "volume", "dollar", ..., "dollar_run"}
         What says when to decide: "time" every decision_interval_s; "cusum" once the price has moved
         by decision_move_points (see ``features.cusum_clock``); otherwise the end of each bar of
@@ -62,6 +65,7 @@ class ModelConfig:
     bundle: str = ""
     bundle_key_file: str = ""
     bundle_label: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
+    trade_untradable: bool = False
     decision_clock: DecisionClockName = "time"
     decision_interval_s: Annotated[float, Field(ge=0.001, le=3600)] = 1.0
     decision_move_points: Annotated[float, Field(gt=0, le=1e9)] = 50.0

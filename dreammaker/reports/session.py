@@ -157,7 +157,8 @@ def write_session_report(folder: Path, path: Path | None = None) -> Path:
     StoreError
         If the folder's files are missing or damaged.
     """
-    identity = read_json(folder / "session.json")["identity"]
+    header = read_json(folder / "session.json")
+    identity = header["identity"]
     summary = read_json(folder / "summary.json")
     journal = read_segment(folder / "journal.arrow", JOURNAL_DTYPE)
     decisions = read_segment(folder / "decisions.arrow", DECISION_DTYPE)
@@ -167,12 +168,13 @@ def write_session_report(folder: Path, path: Path | None = None) -> Path:
                           instrument["tick_value_micros"])
     trips = round_trips_micros(fills, instrument["tick_value_micros"])
     sections = [
-        Section("Result", table(_result_rows(summary, curve, fills, trips,
-                                             instrument["currency"]))),
+        Section("Result", table(_override_rows(identity) + _result_rows(
+            summary, curve, fills, trips, instrument["currency"]))),
         Section("The session", _figure(curve, fills, instrument)),
         Section("Decisions", table(_decision_rows(summary, journal))),
         Section("What the figures assume", _assumptions(identity)),
-        Section("Where it came from", table(_origin_rows(identity, summary))),
+        Section("Where it came from", table(
+            _origin_rows(identity, summary) + _model_rows(header))),
     ]
     path = path or folder / "report.html"
     title = f"{instrument['symbol']} · {identity['origin']['day']} · {summary['mode']}"
@@ -246,6 +248,24 @@ def _origin_rows(identity: dict[str, Any], summary: dict[str, Any]) -> list[tupl
         ("Feature definition", identity["feature_definition"][:16]),
         ("Journal hash", summary["journal_hash"]),
     ]
+
+
+def _override_rows(identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """First of all: real money was traded by a model that the gate had not passed."""
+    reasons = identity.get("model_override", [])
+    said = f'<span class="loss">{html.escape("; ".join(reasons))}</span>'
+    return [("The gate was overridden", said)] if reasons else []
+
+
+def _model_rows(header: dict[str, Any]) -> list[tuple[str, str]]:
+    bundle = header["identity"].get("model_bundle")
+    if not bundle:
+        return []
+    found = header.get("admission", {})
+    against = "; ".join(found.get("reasons", ["not known to this session's program"]))
+    lax = "; ".join(found.get("laxer_limits", []))
+    return [("Trained model", bundle), ("May it trade real money", html.escape(
+        f"no: {against}" if against else "yes" + (f", by laxer limits: {lax}" if lax else "")))]
 
 
 def _assumptions(identity: dict[str, Any]) -> str:

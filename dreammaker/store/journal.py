@@ -82,6 +82,7 @@ class Entry(IntEnum):
     REARM = 28       # code: reason
     ADOPT = 29       # price, qty: the broker's position, x: lots it was off by
     VERIFIED = 30    # the broker confirmed after a kill: nothing works, nothing is held
+    OVERRIDE = 31    # code: reasons against the model that trades all the same (in the header)
     # order_id: parent, code: state, side, qty, price: limit or 0, x: filled, y: end, a: shortfall
     PARENT = 40
 

@@ -8,7 +8,9 @@ import typer
 from rich.console import Console
 
 from dreammaker.app.toml_text import to_toml
+from dreammaker.assembly.admission import MODES, judged
 from dreammaker.assembly.config import SystemConfig, config_values, load_config
+from dreammaker.assembly.model_set import read_bundle
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +32,22 @@ def register(app: typer.Typer) -> None:
     def check(
         file: Annotated[Path, typer.Argument(help="Configuration file.")],
     ) -> None:
-        """Check a configuration file; exit code 2 and one sentence where it is wrong."""
-        load_config(file)
-        Console().print(f"{file} is a valid configuration", highlight=False, soft_wrap=True)
+        """Check a configuration file; exit code 2 and one sentence where it is wrong.
+
+        Of a trained model it says whether it may trade real money, and if not, why.
+        """
+        config = load_config(file)
+        console = Console()
+        console.print(f"{file} is a valid configuration", highlight=False, soft_wrap=True)
+        bundle = read_bundle(config)
+        if bundle is None:
+            return
+        found = judged(config, bundle, MODES["live"])
+        lines = [f"model {found.bundle[:16]}: "
+                 + ("may not trade real money" if found.reasons else "may trade real money")]
+        lines += [f"  {reason}" for reason in found.reasons]
+        lines += [f"  laxer than usual: {limit}" for limit in found.laxer_limits]
+        if found.reasons and config.model.trade_untradable:
+            lines.append("  model.trade_untradable overrides this")
+        for line in lines:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
