@@ -29,32 +29,40 @@ class Extent:
     anchored : bool
     importance_rows : int
         Most rows for the importance; 0 = it is left out.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of range, naming its option.
     """
 
     folds: int | None = None
     anchored: bool = False
     importance_rows: int = 10_000
 
-    def check(self, days: int) -> None:
-        """Refuse what cannot be done before anything is done.
-
-        Raises
-        ------
-        ConfigError, InputError
-            Naming the option and what is allowed.
-        """
-        from dreammaker.backtest.model_walk_forward import check_folds
+    def __post_init__(self) -> None:
         from dreammaker.research.model_importance import LEAST_ROWS
 
         if self.folds is None and self.anchored:
             raise ConfigError("--anchored says how --walk-forward learns; give both")
-        if self.folds is not None:
-            if self.folds < 1:
-                raise ConfigError(f"--walk-forward must be 1 or more, was {self.folds}")
-            check_folds(self.folds, days)
+        if self.folds is not None and self.folds < 1:
+            raise ConfigError(f"--walk-forward must be 1 or more, was {self.folds}")
         if self.importance_rows and self.importance_rows < LEAST_ROWS:
             raise ConfigError(f"--importance-rows must be {LEAST_ROWS} or more, or 0 for no "
                               f"importance, was {self.importance_rows}")
+
+    def check(self, days: int) -> None:
+        """Refuse more folds than the days allow, before anything is done.
+
+        Raises
+        ------
+        InputError
+            If there are too few.
+        """
+        from dreammaker.backtest.model_walk_forward import check_folds
+
+        if self.folds is not None:
+            check_folds(self.folds, days)
 
 
 def recorded(bundle: "ModelBundle", data: "Dataset", found: "Validation", source: "Source",

@@ -15,7 +15,8 @@ from dreammaker.backtest import Backtest
 from dreammaker.backtest.bundle_retrainer import BundleRetrainer, clear_of_the_end, of_days
 from dreammaker.backtest.days import plan_days
 from dreammaker.backtest.identity import with_changes
-from dreammaker.domain.errors import DreamMakerError, StoreError
+from dreammaker.backtest.model_walk_forward import model_walk_forward
+from dreammaker.domain.errors import DreamMakerError, InputError, StoreError
 from dreammaker.domain.instrument import Instrument
 from dreammaker.models.bundle import ModelBundle
 from dreammaker.research.dataset import build_dataset
@@ -175,6 +176,27 @@ def test_fit_when_the_future_is_changed_then_the_same_bundle(place: Path) -> Non
             plans[:2]).bundle.members[0].data()
 
     assert fitted(DAYS[2]) == fitted(DAYS[3]) != fitted(DAYS[1])
+
+
+def test_fold_when_nothing_can_be_learnt_then_its_days_count_as_not_traded(place: Path) -> None:
+    bundle = ModelBundle.load(place / "bundle")
+    recipe, store = Recipe.of(bundle), EventStore(place / "data")
+    data = build_dataset(place / "data", "WINJ26", rule=recipe.rule, sampler=recipe.sampler,
+                         features=bundle.features)
+    samples = samples_of(data, (store.open("WINJ26", day) for day in DAYS), recipe.cost_points)
+    samples.y[samples.day <= np.datetime64(DAYS[1])] = 1
+    config = with_changes(load_config(place / "win.toml"), {"data.root": str(place / "data")})
+    told: list[tuple[int, int]] = []
+    walk = model_walk_forward(bundle, data, samples, config, folds=2,
+                              progress=lambda done, total: told.append((done, total)))
+    first, second = walk.folds
+    assert "nothing to learn" in first.refused and not first.bundle
+    assert second.train_days == ("2026-03-03", "2026-03-04") and not second.refused
+    assert walk.order_net[0] == walk.label_net[0] == 0.0 != walk.order_net[1]
+    assert told[0] == (0, 2) and told[-1] == (2, 2) and told == sorted(told)
+    samples.y[:] = 1
+    with pytest.raises(InputError, match="no fold of the walk-forward has a model: all labels"):
+        model_walk_forward(bundle, data, samples, config, folds=1)
 
 
 def test_rows_when_the_days_end_then_those_that_reach_there_are_left_out() -> None:
