@@ -24,6 +24,7 @@ from dreammaker.assembly.config import SystemConfig, identity_values
 from dreammaker.assembly.environment import environment
 from dreammaker.assembly.model_set import ModelSet
 from dreammaker.assembly.sources import SessionSource
+from dreammaker.domain.errors import ConfigError
 from dreammaker.domain.schema import SCHEMA_VERSION
 from dreammaker.engine.clock import LoopClock
 from dreammaker.engine.loop import LoopCounts, PastCommand, TickLoop
@@ -84,6 +85,8 @@ class Session:
 
     Raises
     ------
+    ConfigError
+        If nobody could vote, so that nothing would ever be opened.
     VerificationError
         If real money is at stake and the model may not trade it (``assembly.admission``).
     """
@@ -96,6 +99,9 @@ class Session:
         self.config, self.source, self.folder = config, source, folder
         feed = config.exchange.delayed(source.feed, config.run.seed)
         self.models = models or ModelSet.from_config(config, feed.source, feed.instrument)
+        if not self.models.voters and self.models.quoter is None:
+            raise ConfigError("model.voters must name a filter: the model brings no voter of its "
+                              "own, and without votes nothing is ever opened")
         if admission is None or folder is not None:
             admission = admit(config, self.models)
         self.admission = admission

@@ -49,7 +49,8 @@ class ModelConfig:
     min_hold_s : float
         Keep a position at least this long unless the score turns to the other side's entry.
     voters : list of {"spread", "flow", "velocity"}
-        Filters that vote on a proposal.
+        Filters that vote on a proposal; none only beside a bundle whose meta-model or members
+        vote.
     max_spread_ticks : int
         The spread filter votes against above this.
     consensus : float

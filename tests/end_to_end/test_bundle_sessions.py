@@ -1,5 +1,7 @@
 """A model trained on one simulated day trades another: same bundle, same journal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from dreammaker.assembly.session import Session
 from dreammaker.assembly.sources import open_source
 from dreammaker.backtest.days import plan_days
 from dreammaker.backtest.identity import run_identity
-from dreammaker.domain.errors import StoreError
+from dreammaker.domain.errors import ConfigError, StoreError
 from dreammaker.models.bundle import LiveRules, ModelBundle
+from dreammaker.models.combination import Combination
 from dreammaker.models.decision_clock import sampler_of
 from dreammaker.store.journal import Entry
 from tests.end_to_end.sessions import run_folder, short_config
@@ -111,6 +114,19 @@ def test_session_when_it_differs_from_the_training_then_refused(bundle, tmp_path
     with pytest.raises(StoreError) as found:
         Session(config, open_source(config))
     assert words in str(found.value)
+
+
+def test_session_when_nobody_votes_then_refused(bundle, tmp_path) -> None:
+    lone = replace(bundle, members=bundle.members[:1], meta=None,
+                   combination=Combination("soft", (1.0,)))
+    lone.save(tmp_path / "lone")
+    bundle.save(tmp_path / "bundle")
+    for config in (short_config(3.0, model={"voters": []}),
+                   settings(tmp_path / "lone", voters=[])):
+        with pytest.raises(ConfigError, match="without votes nothing is ever opened"):
+            Session(config, open_source(config))
+    config = settings(tmp_path / "bundle", voters=[])
+    assert len(Session(config, open_source(config)).models.voters) == 3
 
 
 def test_session_when_the_bundle_is_signed_then_the_key_file_decides(bundle, tmp_path) -> None:
