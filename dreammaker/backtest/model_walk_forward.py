@@ -27,6 +27,7 @@ from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.models.bundle import ModelBundle
 from dreammaker.research.bets import take_bets
 from dreammaker.research.dataset import Dataset
+from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.samples import LONG, SHORT, Samples
 from dreammaker.validation import WalkForward
 
@@ -220,7 +221,7 @@ def _fold(retrainer: BundleRetrainer, config: SystemConfig, data: Dataset, sampl
     refit = retrainer.saved(fitted)
     result = Backtest(refit.apply(config), days=list(test)).run(tell)
     own = Fold(*names, fitted.rows, fitted.left_out, Path(refit.changes["model.bundle"]).name)
-    both = _both(result, fitted, data, samples, days, retrainer.recipe.spec.threshold)
+    both = _both(result, fitted, data, samples, days, retrainer.recipe.spec)
     costs = np.array([result.summary[f"{name}_micros"] / 1e6 for name in (
         "paper", *(f"cost_{part}" for part in COST_PARTS), "net")])
     counts = np.array([result.summary[name] for name in _COUNTS], np.int64)
@@ -228,7 +229,7 @@ def _fold(retrainer: BundleRetrainer, config: SystemConfig, data: Dataset, sampl
 
 
 def _both(result: BacktestResult, fitted: Fitted, data: Dataset, samples: Samples,
-          days: NDArray[np.datetime64], threshold: float) -> dict[str, Any]:
+          days: NDArray[np.datetime64], spec: ModelSpec) -> dict[str, Any]:
     """Daily net, traded money, bets, and the curves, of both ways."""
     daily, fills = result.tables["daily"], result.tables["fills"]
     unit = result.instrument.tick_value_micros / 1e6
@@ -238,7 +239,7 @@ def _both(result: BacktestResult, fitted: Fitted, data: Dataset, samples: Sample
     curve = (equity["net_micros"] + before[np.searchsorted(daily["day"], equity["day"])]) / 1e6
     rows = samples.take(np.isin(samples.day, days))
     _, side, right = fitted.decider.decide(rows.X)
-    bets = take_bets(rows, side, (right >= threshold) & (side != 0))
+    bets = take_bets(rows, side, spec.wanted(side, right))
     place = np.searchsorted(days, rows.day[bets.row])
     net = bets.net * rows.point_value
     price = data.mid[np.searchsorted(data.t_start, rows.t_start[bets.row])]

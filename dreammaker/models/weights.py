@@ -164,6 +164,30 @@ def return_attribution(labels: Labels | Any, returns: ArrayLike,
     >>> return_attribution([(0, 1), (1, 2)], [0.1, 0.2, -0.4]).round(6).tolist()
     [0.8, 1.2]
     """
+    claims = claimed_returns(labels, returns, instants)
+    total = claims.sum()
+    return claims * (len(claims) / total) if total > 0.0 else np.ones(len(claims))
+
+
+def claimed_returns(labels: Labels | Any, returns: ArrayLike,
+                    instants: ArrayLike | None = None) -> Floats:
+    """`return_attribution` before it is scaled: a label's figure knows of no later label.
+
+    Parameters
+    ----------
+    labels, returns, instants
+        As for `return_attribution`.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        0 or more.
+
+    Examples
+    --------
+    >>> claimed_returns([(0, 1), (1, 2)], [0.1, 0.2, -0.4]).round(6).tolist()
+    [0.2, 0.3]
+    """
     lo, hi, count = _cover(labels, instants)
     try:
         moves = np.asarray(returns, np.float64)
@@ -172,9 +196,7 @@ def return_attribution(labels: Labels | Any, returns: ArrayLike,
     if moves.shape != (count,) or not np.isfinite(moves).all():
         raise InputError(f"returns must hold one finite number an instant, {count}, had shape "
                          f"{moves.shape}")
-    claims = np.abs(span_sums(moves / np.maximum(covered(lo, hi, count), 1), lo, hi))
-    total = claims.sum()
-    return claims * (len(claims) / total) if total > 0.0 else np.ones(len(claims))
+    return np.abs(span_sums(moves / np.maximum(covered(lo, hi, count), 1), lo, hi))
 
 
 def time_decay(uniqueness: ArrayLike, oldest: float = 1.0) -> Floats:

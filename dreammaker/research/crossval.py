@@ -211,7 +211,7 @@ def assembled(samples: Samples, spec: ModelSpec, rise: Floats, side: NDArray[np.
               right: Floats, auc: Floats) -> Evaluation:
     """Bets and money of paths' decisions; see `Evaluation` for the parameters."""
     number, period_ns = periods(samples)
-    bets = tuple(take_bets(samples, way, (sure >= spec.threshold) & (way != 0))
+    bets = tuple(take_bets(samples, way, spec.wanted(way, sure))
                  for way, sure in zip(side, right, strict=True))
     days = np.unique(samples.day)
     return Evaluation(
@@ -239,9 +239,13 @@ def area_under_curve(score: Floats, y: NDArray[np.int8]) -> float:
 
 def calibration_curve(evaluation: Evaluation, samples: Samples, bins: int = 10) -> list[
         dict[str, float]]:
-    """Predicted against observed share of paying bets, over bins of equal count of all paths."""
-    predicted = evaluation.right.ravel()
-    outcome = np.concatenate([bet_paid(samples, side) for side in evaluation.side])
+    """Predicted against observed share of paying bets, over bins of equal count of all paths.
+
+    Rows without a side are no prediction about a bet, and are left out.
+    """
+    sided = evaluation.side.ravel() != 0
+    predicted = evaluation.right.ravel()[sided]
+    outcome = np.concatenate([bet_paid(samples, side) for side in evaluation.side])[sided]
     order = np.argsort(predicted, kind="stable")
     return [{"predicted": float(predicted[part].mean()), "observed": float(outcome[part].mean()),
              "rows": float(part.size)}

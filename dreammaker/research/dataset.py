@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from dreammaker.store.eventlog import EventLog
 
-DATASET_VERSION = 2
+DATASET_VERSION = 3
 """Rises whenever the same inputs give another data set."""
 
 Floats = NDArray[np.float64]

@@ -115,9 +115,14 @@ def fit_primary(samples: Samples, spec: ModelSpec, embargo_share: float = 0.01, 
     folds = None
     if primary is None and (spec.kind == "stack" or (diversity and spec.kind == "ensemble")):
         folds = _usable(samples, embargo_share, rows, y)
-    weights = samples.weights[rows]
     return fitted_clone(spec.primary(folds) if primary is None else primary, samples.X[rows], y,
-                        weights / weights.mean())
+                        scaled(samples.weights[rows]))
+
+
+def scaled(weights: Floats) -> Floats:
+    """Weights of the rows that are learned from, with a mean of 1; all 1 where all are 0."""
+    mean = weights.mean()
+    return weights / mean if mean > 0.0 else np.ones(len(weights))
 
 
 def bet_paid(samples: Samples, side: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -157,7 +162,7 @@ def _fit_meta(samples: Samples, spec: ModelSpec, embargo_share: float, primary: 
     if len(part) < _LEAST_ROWS or (paid == paid[0]).all():
         return Constant(float(len(part) >= _LEAST_ROWS and paid[0]))
     model = spec.meta_model(folds.within(rows).learnable(paid, _LEAST_ROWS))
-    return model.fit(meta_inputs(part.X, score[rows]), paid, part.weights / part.weights.mean())
+    return model.fit(meta_inputs(part.X, score[rows]), paid, scaled(part.weights))
 
 
 def _usable(samples: Samples, embargo_share: float, rows: NDArray[np.intp], y: NDArray[np.int64]

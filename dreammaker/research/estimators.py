@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dreammaker.domain.errors import ConfigError
 from dreammaker.models.ensemble import Ensemble
 from dreammaker.models.estimators import Classifier
@@ -42,7 +45,8 @@ class ModelSpec:
         Whether a second model says if the first one's bet is taken.
     threshold : float
         Least probability that a bet pays, in [0, 1); without a meta-model that the direction is
-        right, so that 0.5 takes every bet.
+        right, so that 0.5 takes every bet. A bet that is as likely to lose has no size (AFML 10.3):
+        with a meta-model 0.5 and less take what is above 0.5.
     seed : int
         Of everything random, 0 or more.
 
@@ -113,6 +117,23 @@ class ModelSpec:
         small = replace(self, kind=kind, trees=max(1, self.trees // 2), leaves=min(self.leaves, 7),
                         seed=(self.seed + _META_SEED) % _SEEDS)
         return MetaModel(small.primary(), "platt", folds, self.threshold)
+
+    def wanted(self, side: NDArray[np.int8], right: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which decisions are bets, as the loop takes them: those to which it gives a size.
+
+        Parameters
+        ----------
+        side, right : array, shape (n,)
+            As ``decider.Decider.decide`` gives them.
+
+        Examples
+        --------
+        >>> sides, paying = np.ones(3, np.int8), np.array([0.47, 0.5, 0.53])
+        >>> ModelSpec(threshold=0.45).wanted(sides, paying).tolist()
+        [False, False, True]
+        """
+        sized = right > 0.5 if self.meta else np.ones(len(right), np.bool_)
+        return np.asarray((side != 0) & (right >= self.threshold) & sized)
 
     def to_dict(self) -> dict[str, Any]:
         """Every value, fit for JSON."""

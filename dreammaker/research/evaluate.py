@@ -94,8 +94,8 @@ def judge_trials(own: Trial, trials: Sequence[Trial], samples: Samples, *, seed:
     placebo (of version 1 of the list) leaves the gate's unknown, since leaving out what was tried
     would flatter what was found; trying it again completes it. The deflated ratio takes every
     trial of the symbol for independent, which is the strict reading; the variance of the trials'
-    ratios is that of those over the same days where there are two or more, else the one that chance
-    gives.
+    ratios is that of those over the same days, a ratio below 0 taken for 0, and never below the one
+    that chance gives.
     """
     every = [*(trial for trial in trials if trial.key != own.key), own]
     same = [trial for trial in every if trial.period and trial.days == own.days]
@@ -123,7 +123,8 @@ def _deflated(daily: Floats, sharpe: float, count: int, others: Sequence[Floats]
     if np.isnan(sharpe):
         return float("nan")
     ratios = np.array([sharpe_ratio(other) for other in others])
-    ratios = ratios[~np.isnan(ratios)]
+    # How much a loser loses says nothing about what luck can win: it counts as worthless.
+    ratios = np.maximum(ratios[~np.isnan(ratios)], 0.0)
     # Trials that hardly differ must not make luck look impossible: chance alone varies this much.
     chance = 1.0 / (len(daily) - 1)
     variance = max(float(ratios.var(ddof=1)), chance) if ratios.size > 1 else chance

@@ -12,11 +12,11 @@ from dreammaker.models.labels import (
     Labels,
     PricePath,
     average_uniqueness,
-    return_attribution,
     trend_scanning,
     triple_barrier,
     volatility,
 )
+from dreammaker.models.weights import claimed_returns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +49,7 @@ class LabelRule:
     at_break : {"truncate", "drop"}
         What becomes of a bet that is open when trading breaks off.
     weight : {"uniqueness", "returns", "none"}
-        Average uniqueness; absolute return that a label can claim as its own; all 1.
+        Average uniqueness; absolute log return that a label can claim as its own; all 1.
 
     Raises
     ------
@@ -136,7 +136,8 @@ class LabelRule:
         held = np.searchsorted(np.sort(labels.start), instants[:-1], "right") > np.searchsorted(
             np.sort(labels.end), instants[:-1], "right")
         moves[1:][~held] = 0.0
-        return return_attribution(labels, np.where(np.isfinite(moves), moves, 0.0), instants)
+        # Not scaled: by the mean over a day, rows before a test row would know the day's end.
+        return claimed_returns(labels, np.where(np.isfinite(moves), moves, 0.0), instants)
 
     def to_dict(self) -> dict[str, Any]:
         """Every value, fit for JSON."""

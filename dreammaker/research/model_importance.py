@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.research.clusters import feature_clusters
+from dreammaker.research.decider import scaled
 from dreammaker.research.estimators import ModelSpec
 from dreammaker.research.importance import Importance, mean_decrease_accuracy
 from dreammaker.research.samples import Samples
@@ -117,7 +118,7 @@ def model_importance(samples: Samples, names: tuple[str, ...], spec: ModelSpec, 
     def worth(of: tuple[tuple[str, ...], ...] | None, half: int) -> tuple[Importance, ...]:
         return tuple(mean_decrease_accuracy(
             small.primary, X, (used.y > 0).astype(np.int64), splitter,
-            rng=np.random.default_rng(seed + half), weights=used.weights / used.weights.mean(),
+            rng=np.random.default_rng(seed + half), weights=scaled(used.weights),
             groups=of, names=own,
             progress=None if progress is None else
             lambda done, total: progress(half * total + done, 2 * total)))

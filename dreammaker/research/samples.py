@@ -37,7 +37,7 @@ class Samples:
     t_start, t_end : int64 array, shape (n,)
         When the decision was made, and the last instant that label or either bet depends on, ns.
     weights : float64 array, shape (n,)
-        Above 0; not scaled.
+        0 or more; not scaled.
     day : datetime64[D] array, shape (n,)
         Session of each row.
     gain : float64 array, shape (n, 2)

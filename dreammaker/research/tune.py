@@ -66,7 +66,7 @@ class Space:
     leaves: tuple[int, int] = (3, 31)
     least_leaf: tuple[int, int] = (20, 200)
     learning_rate: tuple[float, float] = (0.01, 0.2)
-    threshold: tuple[float, float] = (0.45, 0.6)
+    threshold: tuple[float, float] = (0.5, 0.6)
 
     def __post_init__(self) -> None:
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
@@ -80,16 +80,22 @@ class Space:
                 raise ConfigError(f"{name} must have its least value first, was {low}, {high}")
 
     def draw(self, trial: Any, rule: LabelRule, spec: ModelSpec) -> tuple[LabelRule, ModelSpec]:
-        """A rule and a spec as an Optuna trial suggests them; the rest stays as it is."""
+        """A rule and a spec as an Optuna trial suggests them; the rest stays as it is.
+
+        A forest has no learning rate: it is not asked for, so that trials that differ in nothing
+        else are one.
+        """
         barrier = trial.suggest_categorical("barrier", list(self.barriers))
         drawn = replace(rule, profit=barrier, loss=barrier, horizon_s=trial.suggest_categorical(
             "horizon_s", list(self.horizons)))
+        kind = trial.suggest_categorical("kind", list(self.kinds))
+        rate = spec.learning_rate if kind == "forest" else trial.suggest_float(
+            "learning_rate", *self.learning_rate, log=True)
         return drawn, replace(
-            spec, kind=trial.suggest_categorical("kind", list(self.kinds)),
+            spec, kind=kind, learning_rate=rate,
             trees=trial.suggest_int("trees", *self.trees, log=True),
             leaves=trial.suggest_int("leaves", *self.leaves, log=True),
             least_leaf=trial.suggest_int("least_leaf", *self.least_leaf, log=True),
-            learning_rate=trial.suggest_float("learning_rate", *self.learning_rate, log=True),
             threshold=trial.suggest_float("threshold", *self.threshold))
 
 
