@@ -7,6 +7,9 @@ import pytest
 
 from dreammaker.hawkes import MultivariateHawkes
 
+LONG = pytest.mark.skipif("DREAMMAKER_LONG_TESTS" not in os.environ,
+                          reason="takes a minute: set DREAMMAKER_LONG_TESTS=1")
+
 TWO = MultivariateHawkes([0.3, 0.2], [[0.6, 0.3], [0.4, 0.7]], [[1.5, 1.2], [0.9, 2.0]])
 TWO_SHARED = MultivariateHawkes([0.3, 0.2], [[0.6, 0.3], [0.4, 0.5]], 1.5)
 PLACES = np.add.outer(np.arange(5), np.arange(5))
@@ -48,7 +51,7 @@ def test_recovery_short(model, duration):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "duration"), [(TWO, 6_000.0), (TWO_SHARED, 3_000.0),
-                                                 (FIVE, 3_000.0)],
+                                                 pytest.param(FIVE, 3_000.0, marks=LONG)],
                          ids=["2x2", "2x2 shared", "5x5 shared"])
 def test_recovery_over_200_simulations(model, duration):
     errors = recovery(model, duration, 200, 5_000)
