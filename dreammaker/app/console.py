@@ -91,6 +91,17 @@ class CountProgress:
             self._bar.start()
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "session"), counted(1200, "session")
+    ('1 session', '1,200 sessions')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def print_table(title: str, rows: Sequence[tuple[str, ...]],
                 headings: Sequence[str] | None = None) -> None:
     """A plain aligned table on stdout.

@@ -1,5 +1,6 @@
 """Options that the research commands share, turned into what the research bench takes."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -81,6 +82,8 @@ def _chosen(text: str, stored: Sequence[date], symbol: str, folder: Path) -> lis
                               f"{symbol}")
         return list(stored[:spec])
     if isinstance(spec, DaySpan):
+        if spec.last < spec.first:
+            raise ConfigError(f"--days must have its first day first, was {text!r}")
         found = [day for day in stored if spec.first <= day <= spec.last]
         if not found:
             raise StoreError(f"the archive {folder} has no day of {symbol} in "
@@ -113,6 +116,22 @@ def check_out(out: Path, option: str = "--out") -> Path:
     if not out.parent.is_dir():
         raise ConfigError(f"{option} must lie in a folder that exists; there is none at "
                           f"{out.parent}")
+    return out
+
+
+def check_parent(out: Path, option: str = "--out") -> Path:
+    """A folder to be made, where one can be made.
+
+    Raises
+    ------
+    ConfigError
+        If it would lie below a file, or in a folder that cannot be written.
+    """
+    above = next(path for path in out.absolute().parents if path.exists())
+    if not above.is_dir():
+        raise ConfigError(f"{option} must lie in a folder, {above} is a file")
+    if not os.access(above, os.W_OK):
+        raise ConfigError(f"{option} must lie where it can be written; {above} cannot")
     return out
 
 

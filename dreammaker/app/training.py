@@ -62,10 +62,10 @@ def workers_of(jobs: int, cluster: str) -> "Workers":
     ConfigError
         If one of them is out of range, or both are given.
     """
-    from dreammaker.research.workers import Workers
+    from dreammaker.research.workers import MOST_JOBS, Workers
 
-    if jobs != -1 and jobs < 1:
-        raise ConfigError(f"--jobs must be 1 or more, or -1, was {jobs}")
+    if jobs != -1 and not 1 <= jobs <= MOST_JOBS:
+        raise ConfigError(f"--jobs must be 1 or more, at most {MOST_JOBS}, or -1, was {jobs}")
     if cluster and jobs != 1:
         raise ConfigError("--jobs are processes of this machine, --cluster has workers of its own: "
                           "give one of the two")
@@ -83,6 +83,7 @@ def load_rows(source: "Source", sampler: "Sampler", rule: "LabelRule", settings:
     InputError
         If no row has a label.
     """
+    from dreammaker.app.research_options import record_progress
     from dreammaker.research.dataset import joined, label_day
     from dreammaker.research.samples import samples_of
     from dreammaker.store.eventlog import EventStore
@@ -95,7 +96,7 @@ def load_rows(source: "Source", sampler: "Sampler", rule: "LabelRule", settings:
         log = store.open(source.symbol, day)
         with byte_progress(f"{source.symbol} {day}", shown=shown) as update:
             parts.append(label_day(log, sampler, rule, source.features, source.root / ".cache",
-                                   update))
+                                   record_progress(update, log.events.itemsize)))
     data = joined(parts)
     instrument = settings.config.instrument.override(
         store.open(source.symbol, source.days[0]).instrument)

@@ -107,6 +107,7 @@ def _importance(data: "Dataset", found: "Validation", extent: Extent, shown: boo
 
 def _ground(source: "Source", settings: "Settings") -> "Ground":
     from dreammaker.reports.validation_record import Ground
+    from dreammaker.research.trials import TRIALS_FILE
     from dreammaker.store.eventlog import EventStore
 
     config = settings.config
@@ -115,7 +116,7 @@ def _ground(source: "Source", settings: "Settings") -> "Ground":
     fee = 2 * config.exchange.fee_micros_per_lot(instrument)
     return Ground(config.risk.capital,
                   fee / instrument.tick_value_micros * instrument.tick_size,
-                  instrument.exchange_zone)
+                  instrument.exchange_zone, str((settings.results / TRIALS_FILE).resolve()))
 
 
 def figures(values: dict[str, Any]) -> dict[str, Any]:
@@ -133,5 +134,6 @@ def figures(values: dict[str, Any]) -> dict[str, Any]:
     return {"content": values["bundle"]["content"], **rest, **verdict["evidence"],
             "compared_trials": judgement["compared"],
             "independent_trials": judgement["independent"],
+            "trials_file": values.get("trials_file", ""),
             "sharpe_per_day": judgement["sharpe_per_day"], **values["evaluation"],
             **{name: values[name] for name in kept}}

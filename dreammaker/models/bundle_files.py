@@ -14,6 +14,8 @@ import hmac
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,16 +50,26 @@ def write_files(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, b
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     body = text_of({**manifest, "format": FORMAT, "files": listed})
     content = hashlib.sha256(body).hexdigest()
+    part = None
     try:
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty; a bundle is written into a new folder")
-        (folder / "models").mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made beside and moved: what a full disk or a crash leaves is not in the bundle's place.
+        part = Path(tempfile.mkdtemp(".part", ".new-", folder.parent)) / "bundle"
+        (part / "models").mkdir(parents=True)
         for name, data in files.items():
-            (folder / name).write_bytes(data)
-        (folder / MANIFEST).write_bytes(body)
-        (folder / SIGNATURE).write_bytes(text_of(_sealed({"content": content}, key)))
+            (part / name).write_bytes(data)
+        (part / MANIFEST).write_bytes(body)
+        (part / SIGNATURE).write_bytes(text_of(_sealed({"content": content}, key)))
+        if folder.exists():
+            folder.rmdir()
+        part.rename(folder)
     except OSError as error:
         raise StoreError(f"the bundle {folder} cannot be written: {error.strerror}") from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part.parent, ignore_errors=True)
     return content
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from dreammaker.backtest.result import BacktestResult
 from dreammaker.backtest.statistics import Trials
-from dreammaker.domain.errors import StoreError
 from dreammaker.reports import backtest_figures as figures
 from dreammaker.reports import backtest_rows as rows
 from dreammaker.reports.backtest_assumptions import assumptions
-from dreammaker.reports.page import Section, definitions, page, table, wide_table
+from dreammaker.reports.page import Section, definitions, page, table, wide_table, write_page
 
 _LOSS = re.compile(r"(?:[A-Z]{3,5} )?-[\d,]+\.\d+")
 _DAYS_SHOWN = 60
@@ -42,11 +41,7 @@ def write_backtest_report(result: BacktestResult, path: Path, trials: Trials | N
     StoreError
         If the file cannot be written.
     """
-    try:
-        path.write_text(backtest_page(result, trials or Trials()), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from None
-    return path
+    return write_page(path, backtest_page(result, trials or Trials()))
 
 
 def backtest_page(result: BacktestResult, trials: Trials) -> str:

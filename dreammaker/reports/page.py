@@ -3,6 +3,10 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from dreammaker.domain.errors import StoreError
+from dreammaker.store.files import discard, publish, temporary_beside
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, "Segoe UI", sans-serif; color: #1f1f1f; margin: 0 auto;
@@ -107,3 +111,22 @@ def page(title: str, sections: list[Section]) -> str:
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>"
             f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n")
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Put a page in its place, whole or not at all; its folder is made.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses; a page that was there stays.
+    """
+    part = temporary_beside(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        publish(part, path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        discard(part)
+    return path

@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from dreammaker.domain.errors import StoreError
 from dreammaker.domain.orders import Liquidity, Reason, ReportKind
 from dreammaker.domain.source import ALL_LEVELS, SourceProfile
 from dreammaker.engine.clock import NS_PER_S, iso_utc
 from dreammaker.exchange import ExchangeConfig
-from dreammaker.reports.page import Section, money, page, table
+from dreammaker.reports.page import Section, money, page, table, write_page
 from dreammaker.store.journal import DECISION_DTYPE, JOURNAL_DTYPE, Entry
 from dreammaker.store.segments import read_segment
 from dreammaker.store.session import read_json
@@ -178,11 +177,7 @@ def write_session_report(folder: Path, path: Path | None = None) -> Path:
     ]
     path = path or folder / "report.html"
     title = f"{instrument['symbol']} · {identity['origin']['day']} · {summary['mode']}"
-    try:
-        path.write_text(page(title, sections), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from None
-    return path
+    return write_page(path, page(title, sections))
 
 
 def _result_rows(summary: dict[str, Any], curve: SessionCurve, fills: Fills,

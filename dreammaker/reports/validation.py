@@ -11,7 +11,7 @@ from typing import Any
 from dreammaker.domain.errors import StoreError
 from dreammaker.reports import validation_figures as figures
 from dreammaker.reports import validation_rows as rows
-from dreammaker.reports.page import Section, definitions, page, table, wide_table
+from dreammaker.reports.page import Section, definitions, page, table, wide_table, write_page
 from dreammaker.research.validation_store import StoredValidation
 
 Values = Mapping[str, Any]
@@ -42,12 +42,7 @@ def write_validation_report(found: StoredValidation, path: Path) -> Path:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise StoreError(f"the stored validation does not hold what its page needs: {error!r}; run "
                          "dreammaker validate again") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
-    return path
+    return write_page(path, text)
 
 
 def validation_page(found: StoredValidation) -> str:

@@ -44,11 +44,14 @@ class Ground:
         Fees of a round trip; what else the rows' costs hold is slippage.
     zone : str
         Of the exchange, for hours.
+    trials_file : str
+        Where the trials were counted.
     """
 
     capital: float = 10_000.0
     fee_points: float = 0.0
     zone: str = "UTC"
+    trials_file: str = ""
 
 
 def record_of(bundle: ModelBundle, data: Dataset, found: Validation, ground: Ground, *,
@@ -77,7 +80,7 @@ def record_of(bundle: ModelBundle, data: Dataset, found: Validation, ground: Gro
         "symbol": data.symbol, "currency": samples.currency, "zone": ground.zone,
         "capital": ground.capital, "basis": BASIS, "rows": len(samples),
         "sessions": samples.sessions, "days": [str(day) for day in evaluation.days],
-        "verdict": found.verdict.to_dict(),
+        "verdict": found.verdict.to_dict(), "trials_file": ground.trials_file,
         "judgement": {"compared": judgement.compared, "independent": judgement.independent,
                       "sharpe_per_day": judgement.sharpe},
         "evaluation": evaluation.figures(), "judged_path": JUDGED_PATH,

@@ -38,7 +38,8 @@ def told(values: Values) -> list[str]:
         f"{span}: its models were fitted anew for each split and asked about what they had not "
         "seen.",
         f"One lot at a time, after spread, fees and slippage, it {_made(evidence['net'], money)}; "
-        f"it is one of {_count(evidence['trials'], 'configuration')} tried on this symbol."]
+        + ("it is the only configuration counted on this symbol." if evidence["trials"] == 1 else
+           f"it is one of {evidence['trials']:,} configurations tried on this symbol.")]
     if values["walk_forward"] is not None:
         found = values["performance"]
         sentences.append(
@@ -154,6 +155,7 @@ def luck_rows(values: Values) -> list[tuple[str, str]]:
     evidence, judgement = values["verdict"]["evidence"], values["judgement"]
     return [
         ("Configurations tried on the symbol", f"{evidence['trials']:,}"),
+        ("Counted in", html.escape(values.get("trials_file") or "unknown")),
         ("Of these over the same days", f"{judgement['compared']:,}"),
         ("Amounting to, by their correlation", _text(judgement["independent"], ",.1f")),
         ("Sharpe ratio a day of the judged path", _text(judgement["sharpe_per_day"], ".4f")),

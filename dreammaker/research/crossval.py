@@ -9,12 +9,13 @@ label returns, not a backtest through the order path: queues and partial fills p
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dreammaker.domain.errors import InputError
+from dreammaker.domain.errors import ConfigError, InputError
 from dreammaker.research.bets import (
     Bets,
     by_day,
@@ -42,6 +43,9 @@ was 0.72 that way instead of 1/2.
 """
 
 
+_MOST_GROUPS, _MOST_SPLITS = 1_000, 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
     """How rows are split.
@@ -52,6 +56,11 @@ class CrossValidation:
         N and k of `CombinatorialPurgedCV`.
     embargo_share : float
         Least embargo as a share of the rows; the features' memory, if longer, is kept anyhow.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of range, or there would be more than 10 000 splits.
 
     Examples
     --------
@@ -64,8 +73,29 @@ class CrossValidation:
     test_groups: int = 2
     embargo_share: float = 0.01
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.groups <= _MOST_GROUPS:
+            raise ConfigError(f"groups must be in [2, {_MOST_GROUPS}], was {self.groups}")
+        if not 1 <= self.test_groups < self.groups:
+            raise ConfigError(f"test groups must be 1 or more and below groups {self.groups}, was "
+                              f"{self.test_groups}")
+        if not 0.0 <= self.embargo_share < 1.0:
+            raise ConfigError(f"embargo must be in [0, 1), was {self.embargo_share!r}")
+        if (splits := comb(self.groups, self.test_groups)) > _MOST_SPLITS:
+            raise ConfigError(f"{self.test_groups} of {self.groups} groups make {splits:,} splits, "
+                              f"each with fits of its own; at most {_MOST_SPLITS:,} are allowed")
+
     def splitter(self, samples: Samples) -> CombinatorialPurgedCV:
-        """The splitter over these rows, by the ends of labels and bets."""
+        """The splitter over these rows, by the ends of labels and bets.
+
+        Raises
+        ------
+        InputError
+            If there are fewer rows than groups.
+        """
+        if len(samples) < self.groups:
+            raise InputError(f"{len(samples)} rows cannot make {self.groups} groups; take more "
+                             "days, or fewer groups")
         return CombinatorialPurgedCV(
             self.groups, self.test_groups, embargo=samples.embargo(self.embargo_share),
             label_end_times=samples.t_end, label_start_times=samples.t_start)

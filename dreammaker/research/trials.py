@@ -11,7 +11,7 @@ damaged had been, so that nothing can be judged until it is mended.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import ConfigError, StoreError
+from dreammaker.store.files import discard, temporary_beside
 
 TRIALS_FILE = "trials.jsonl"
 _VERSION = 2
@@ -89,12 +90,25 @@ class TrialLedger:
 
     def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / TRIALS_FILE
+        self._seen, self._lines = b"", 0
+        self._found: dict[str, Trial] = {}
+
+    def prepare(self) -> None:
+        """See that trials can be added, before there is one that took hours to make.
+
+        Raises
+        ------
+        StoreError
+            If the list is damaged, or nothing can be written beside it.
+        """
+        self.read()
+        discard(temporary_beside(self.path))
 
     def add(self, trial: Trial) -> bool:
         """Write a trial to disk unless it is known; whether it was new.
 
-        One that is known from a line of version 1 alone is written again, whole, and still counts
-        once.
+        One that is known from a line of version 1 alone is written again, whole, and so is a search
+        or training of what only a validation had tried; either still counts once.
 
         Raises
         ------
@@ -102,7 +116,8 @@ class TrialLedger:
             If the file is damaged or the disk refuses.
         """
         known = next((each for each in self.read() if each.key == trial.key), None)
-        if known is not None and (known.complete or not trial.complete):
+        if known is not None and (known.complete or not trial.complete) and (
+                known.kind != "validate" or trial.kind == "validate"):
             return False
         values = {"version": _VERSION, **json.loads(json.dumps(asdict(trial)))}
         line = json.dumps({**values, "check": _check(values)}, sort_keys=True).encode() + b"\n"
@@ -140,21 +155,43 @@ class TrialLedger:
             If a line is damaged or of an unknown version, unless a crash cut it short.
         """
         try:
-            lines = self.path.read_bytes().split(b"\n")
+            text = self.path.read_bytes()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from None
-        found: dict[str, Trial] = {}
-        for number, line in enumerate(lines, 1):
-            if not line.strip() or line.endswith(_CUT):
-                continue
-            if number == len(lines) and not _is_json(line):
-                continue
-            trial = _trial(line, f"{self.path}: line {number}")
-            if symbol is None or trial.symbol == symbol:
+        # A search reads the list at every try: lines that were checked and are still there, byte
+        # for byte, are not checked again.
+        if not text.startswith(self._seen):
+            self._seen, self._lines, self._found = b"", 0, {}
+        whole = text.rfind(b"\n") + 1
+        found, new = dict(self._found), text[len(self._seen):whole].split(b"\n")[:-1]
+        for number, line in enumerate(new, self._lines + 1):
+            if line.strip() and not line.endswith(_CUT):
+                trial = _trial(line, f"{self.path}: line {number}")
                 found[trial.key] = trial
-        return list(found.values())
+        self._seen, self._lines, self._found = text[:whole], self._lines + len(new), dict(found)
+        if text[whole:].strip() and _is_json(text[whole:]):
+            trial = _trial(text[whole:], f"{self.path}: line {self._lines + 1}")
+            found[trial.key] = trial
+        return [trial for trial in found.values() if symbol is None or trial.symbol == symbol]
+
+
+def holds_training(trials: Sequence[Trial], symbol: str, training: Mapping[str, Any]) -> bool:
+    """Whether a list of trials knows of the training or search that a bundle came of.
+
+    A list that does not is another one than was counted in when the bundle was made.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    symbol : str
+    training : mapping
+        What the bundle says of its training.
+    """
+    names = ("data", "rule", "sampler", "spec", "cv", "cost_points")
+    own = Trial(symbol, "train", {name: training[name] for name in names if name in training}).key
+    return any(trial.key == own and trial.kind != "validate" for trial in trials)
 
 
 def trial_count(trials: Sequence[Trial]) -> int:

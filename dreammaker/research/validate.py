@@ -14,11 +14,15 @@ from dreammaker.research.label_rule import LabelRule
 from dreammaker.research.samples import Samples
 from dreammaker.research.sampling import Sampler
 from dreammaker.research.train import identity_of
-from dreammaker.research.trials import Trial
+from dreammaker.research.trials import Trial, holds_training
 from dreammaker.research.workers import Progress, Workers
 
 if TYPE_CHECKING:
     from dreammaker.research.dataset import Dataset
+
+UNCOUNTED = ("trials: the list does not hold this bundle's training, so that what else was tried "
+             "is counted elsewhere or lost; give the --results of its training")
+"""Why a bundle is not tradable whose list of trials begins after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +132,7 @@ def validate(bundle: ModelBundle, data: "Dataset", samples: Samples, trials: Seq
     trial = trial_of(data.symbol, "validate", identity_of(data, samples, recipe.spec, recipe.cv),
                      evaluation)
     judgement = judge_trials(trial, trials, samples)
-    return Validation(recipe, samples, evaluation, trial, judgement,
-                      judge(bundle.content, judgement.evidence, limits))
+    verdict = judge(bundle.content, judgement.evidence, limits)
+    if not holds_training(trials, recipe.symbol, bundle.training):
+        verdict = replace(verdict, tradable=False, reasons=(*verdict.reasons, UNCOUNTED))
+    return Validation(recipe, samples, evaluation, trial, judgement, verdict)

@@ -21,6 +21,9 @@ Progress = Callable[[int, int], None]
 Call = tuple[Any, ...]
 """Arguments of one call; what many have in common is `Shared`."""
 
+MOST_JOBS = 512
+"""A machine has fewer processors, and a mistyped number must not start a process for each."""
+
 _RETRIES = 3
 _ADDRESS = re.compile(r"(tcp|tls)://[^\s:/]+:\d{1,5}|(tcp|tls)://\[[0-9a-fA-F:.]+\]:\d{1,5}")
 
@@ -45,7 +48,8 @@ class Workers:
     Parameters
     ----------
     jobs : int
-        Processes of this machine, 1 or more; -1 = as many as processors. 1 works in this process.
+        Processes of this machine, 1 to `MOST_JOBS`; -1 = as many as processors. 1 works
+        in this process.
     cluster : str
         Address of a Dask scheduler, ``tcp://HOST:PORT``; empty = this machine.
 
@@ -65,8 +69,9 @@ class Workers:
     cluster: str = ""
 
     def __post_init__(self) -> None:
-        if self.jobs != -1 and self.jobs < 1:
-            raise ConfigError(f"jobs must be 1 or more, or -1 for all processors, was {self.jobs}")
+        if self.jobs != -1 and not 1 <= self.jobs <= MOST_JOBS:
+            raise ConfigError(f"jobs must be in [1, {MOST_JOBS}], or -1 for all processors, was "
+                              f"{self.jobs}")
         if not self.cluster:
             return
         if not _ADDRESS.fullmatch(self.cluster) or int(self.cluster.rpartition(":")[2]) > 65_535:

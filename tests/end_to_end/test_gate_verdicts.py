@@ -136,5 +136,24 @@ def test_gate_when_anything_fails_on_the_way_then_the_mark_is_gone(
     assert not (planted.bundle / gate.GATE_PART).exists()
 
 
+def test_gate_when_the_trials_were_counted_elsewhere_then_not_tradable(
+        planted: Desk, tmp_path: Path) -> None:
+    # Limits that one trial can meet: what is missing is only where the others were counted.
+    limits = tmp_path / "lax.toml"
+    limits.write_text("[gate]\nmax_pbo = 1.0\n")
+    places = ["--root", planted.data, "--results", tmp_path / "other", "--config", limits]
+    for _ in range(2):
+        with pytest.raises(VerificationError, match="does not hold this bundle's training"):
+            call("validate", planted.bundle, *places, "--gate", "--no-report")
+        assert not planted.is_tradable()
+    again = planted.validate("--gate")
+    assert again["tradable"] and planted.is_tradable()
+    assert again["trials_file"] == str(planted.results.resolve() / "trials.jsonl")
+    page = CliRunner().invoke(build(), ["report", str(planted.bundle), "--results",
+                                        str(planted.results), "--out", str(tmp_path / "p.html")])
+    assert page.exit_code == 0
+    assert again["trials_file"] in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
 def _full(*_: object) -> bool:
     raise StoreError("the disk is full")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreammaker.app.console import CountProgress, print_table
+from dreammaker.app.console import CountProgress, counted, print_table
 from dreammaker.app.research_options import (
     AsJson,
     ConfigFile,
@@ -23,6 +23,7 @@ from dreammaker.app.research_options import (
     Symbol,
     Target,
     Weight,
+    check_parent,
     source_of,
 )
 from dreammaker.app.training import (
@@ -102,14 +103,16 @@ def train(
     cv = CrossValidation(groups, test_groups, embargo)
     workers = workers_of(jobs, cluster)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
-    key = bundle_key(settings.config)
+    key, ledger = bundle_key(settings.config), TrialLedger(settings.results)
+    check_parent(out)
+    ledger.prepare()
     data, samples = load_rows(source, sampler, rule, settings, slippage_ticks=slippage_ticks,
                               shown=not as_json)
     with CountProgress(symbol, "splits", shown=not as_json) as bar:
         trained = fit(data, samples, spec, cv, name=f"{symbol}_{model}", workers=workers,
                       progress=bar.update)
     # Counted before there is a bundle to use: what is not counted must not exist.
-    TrialLedger(settings.results).add(trained.trial)
+    ledger.add(trained.trial)
     content = trained.bundle.save(out, key)
     if as_json:
         print(json.dumps({"out": str(out), "content": content, **figures_of(trained)}))
@@ -132,7 +135,7 @@ def _show(trained: "Trained", out: Path, content: str) -> None:
     found = figures_of(trained)
     hits = found["hit_ratio"]
     print_table(f"{trained.bundle.name}: out of sample", [
-        ("rows", f"{found['rows']:,} on {found['sessions']} sessions"),
+        ("rows", f"{found['rows']:,} on {counted(found['sessions'], 'session')}"),
         ("AUC", "unknown" if found["auc"] is None else f"{found['auc']:.4f}, mean over splits"),
         ("bets", f"{found['bets']:,}" + ("" if hits is None else f", {100 * hits:.1f} % paid")),
         ("net", f"{found['net_points']:.6g} points a lot, round trips cost "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreammaker.app.console import CountProgress, print_table
+from dreammaker.app.console import CountProgress, counted, print_table
 from dreammaker.app.research_options import (
     AsJson,
     ConfigFile,
@@ -90,13 +90,15 @@ def tune(
     spec, sampler = ModelSpec(meta=meta, seed=seed), Sampler.parse(sample)
     cv = CrossValidation(groups, test_groups, embargo)
     settings, source = settings_of(config, results), source_of(symbol, days, root, config)
+    ledger = TrialLedger(settings.results)
+    ledger.prepare()
     with CountProgress(symbol, "fits", shown=not as_json) as bar:
         def rows(own: LabelRule) -> "tuple[Dataset, Samples]":
             with bar.paused():
                 return load_rows(source, sampler, own, settings, slippage_ticks=slippage_ticks,
                                  shown=not as_json)
 
-        found = search(rows, rule, spec, TrialLedger(settings.results), space=space, cv=cv,
+        found = search(rows, rule, spec, ledger, space=space, cv=cv,
                        trials=trials, seed=seed, workers=workers, progress=bar.update)
     if as_json:
         print(json.dumps({"symbol": symbol, **figures_of(found)}))
@@ -129,9 +131,9 @@ def _show(found: "Tuned", symbol: str) -> None:
         ("bets from", f"{spec.threshold:.4f}"),
         ("labels", f"{rule.horizon_s:g} s, barriers {rule.profit:g}"),
         ("score", f"{found.score:.4f} (Sharpe ratio a period; tries from {min(found.scores):.4f})"),
-        ("net", f"{values['net']:,.2f} a lot on {values['sessions']} sessions"),
+        ("net", f"{values['net']:,.2f} a lot on {counted(values['sessions'], 'session')}"),
         ("PBO", f"{text('pbo')} beside placebos; {text('pbo_among_trials')} among the tries"),
-        ("DSR", f"{text('dsr')} given {values['trials']} trials of the symbol"),
+        ("DSR", f"{text('dsr')} given {counted(values['trials'], 'trial')} of the symbol"),
         ("known before", str(found.known))])
     print(f"  train it: dreammaker train {symbol} --model {spec.kind} --trees {spec.trees} "
           f"--leaves {spec.leaves} --least-leaf {spec.least_leaf} --learning-rate "

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dreammaker.app.console import CountProgress, print_table
+from dreammaker.app.console import CountProgress, counted, print_table
 from dreammaker.app.research_options import AsJson, ConfigFile, Days, Root, source_of
 from dreammaker.app.training import Cluster, Jobs, Results, load_rows, settings_of, workers_of
 from dreammaker.app.validating import Extent, figures, recorded
@@ -21,7 +21,7 @@ What is judged is the recipe: its models are fitted anew on every split. Profits
 after spread, fees and slippage, one lot and one position at a time. With --walk-forward the recipe
 is also fitted on past days and trades the next ones through the order path, with the latency,
 queue, fees and limits of the configuration. What was found is stored; dreammaker report BUNDLE
-writes its page again. With --gate the bundle is marked tradable if it meets every limit of [gate]
+writes its page again. With --gate the bundle is marked tradable if it meets every limit of \\[gate]
 in the configuration; a mark that it had is taken away first, and stays away whatever goes wrong.
 Exit code 4: not tradable. --manual-trials counts what was tried outside the program.
 """
@@ -116,9 +116,11 @@ def show(values: dict[str, Any]) -> None:
         ("net", f"{money} {told['net']:,.2f} a lot; 95 % lower bound "
                 f"{text('net_lower_bound', ',.2f')}"),
         ("net by path, points", ", ".join(f"{net:.6g}" for net in told["net_points_by_path"])),
-        ("PBO", f"{text('pbo', '.3f')} over {told['compared_trials']} trials of these days and "
-                f"their placebos; {text('pbo_among_trials', '.3f')} among the trials alone"),
-        ("DSR", f"{text('dsr', '.3f')} given {told['trials']} trials of the symbol"),
+        ("PBO", f"{text('pbo', '.3f')} over {counted(told['compared_trials'], 'trial')} of these "
+                f"days and placebos of them; {text('pbo_among_trials', '.3f')} among the trials "
+                "alone"),
+        ("DSR", f"{text('dsr', '.3f')} given {counted(told['trials'], 'trial')} of the symbol in "
+                f"{told['trials_file']}"),
         ("made of", told["basis"])]
     if values["walk_forward"] is not None:
         ways = values["performance"]
@@ -126,7 +128,8 @@ def show(values: dict[str, Any]) -> None:
                                                                   "walk_forward_labels"))
         rows.insert(4, ("walk-forward", f"{money} {order:,.2f} through the order path on "
                         f"{ways['walk_forward_orders']['days']} days; label returns {label:,.2f}"))
-    print_table(f"{values['bundle']['name']}: validation on {values['sessions']} sessions", rows)
+    print_table(f"{values['bundle']['name']}: validation on "
+                f"{counted(values['sessions'], 'session')}", rows)
     for limit in told["laxer_limits"]:
         print(f"  gate: laxer than usual: {limit}")
     for reason in told["reasons"]:
