@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreammaker.domain.errors import StoreError
-from dreammaker.store.files import discard, publish, temporary_beside
+from dreammaker.store.files import discard, temporary_beside
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, "Segoe UI", sans-serif; color: #1f1f1f; margin: 0 auto;
@@ -124,9 +124,9 @@ def write_page(path: Path, text: str) -> Path:
     part = temporary_beside(path)
     try:
         part.write_text(text, encoding="utf-8")
-        publish(part, path)
+        part.replace(path)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
     finally:
         discard(part)
     return path
