@@ -25,6 +25,7 @@ from dreammaker.store.files import discard, temporary_beside
 TRIALS_FILE = "trials.jsonl"
 _VERSION = 2
 _READ = (1, 2)
+_MOST_DECLARED = 10**12
 _CUT = b" <cut>"
 
 
@@ -138,8 +139,11 @@ class TrialLedger:
         Raises
         ------
         ConfigError
-            If the count is below 1 or there is no note to tell one declaration from another.
+            If the count is below 1 or above 10^12 (a slip of the hand, which nothing would take off
+            the list again), or there is no note to tell one declaration from another.
         """
+        if count > _MOST_DECLARED:
+            raise ConfigError(f"manual trials must be at most {_MOST_DECLARED:,}, were {count:,}")
         if count < 1 or not note.strip():
             raise ConfigError("manual trials need a count of 1 or more and a note that says what "
                               f"was tried, had {count} and {note!r}")

@@ -150,6 +150,14 @@ def test_training_when_another_list_counted_it_then_it_is_not_held(tmp_path: Pat
     assert not holds_training(found, "WDO", training_of)
 
 
+def test_manual_trials_when_mistyped_then_nothing_is_counted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at most 1,000,000,000,000"):
+        TrialLedger(tmp_path).declare("WIN", 10**26, "a notebook")
+    assert TrialLedger(tmp_path).read() == []
+    done = CliRunner().invoke(build(), ["validate", str(tmp_path), "--note", "a notebook"])
+    assert isinstance(done.exception, ConfigError) and "give both" in str(done.exception)
+
+
 def test_page_when_the_disk_is_full_then_the_old_one_stays(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_page(tmp_path / "new" / "report.html", "old")

@@ -67,6 +67,8 @@ def validate(
     extent = Extent(walk_forward, anchored, importance_rows)
     if manual_trials < 0:
         raise ConfigError(f"--manual-trials must be 0 or more, was {manual_trials}")
+    if note and not manual_trials:
+        raise ConfigError("--note says what --manual-trials counts; give both")
     settings = settings_of(config, results)
     key = bundle_key(settings.config)
     if gate:
