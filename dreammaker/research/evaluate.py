@@ -95,7 +95,7 @@ def judge_trials(own: Trial, trials: Sequence[Trial], samples: Samples, *, seed:
     would flatter what was found; trying it again completes it. The deflated ratio takes every
     trial of the symbol for independent, which is the strict reading; the variance of the trials'
     ratios is that of those over the same days, a ratio below 0 taken for 0, and never below the one
-    that chance gives.
+    that chance gives. Skewness above 0 is taken for 0.
     """
     every = [*(trial for trial in trials if trial.key != own.key), own]
     same = [trial for trial in every if trial.period and trial.days == own.days]
@@ -129,5 +129,6 @@ def _deflated(daily: Floats, sharpe: float, count: int, others: Sequence[Floats]
     chance = 1.0 / (len(daily) - 1)
     variance = max(float(ratios.var(ddof=1)), chance) if ratios.size > 1 else chance
     skewness, kurtosis = moments(daily)
+    # A handful of bets that all won is skewed to the right, which would make its ratio look sure.
     return deflated_sharpe_ratio(sharpe, len(daily), trials=float(count), trial_variance=variance,
-                                 skewness=skewness, kurtosis=kurtosis)
+                                 skewness=min(skewness, 0.0), kurtosis=kurtosis)

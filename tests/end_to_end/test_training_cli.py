@@ -9,11 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from dreammaker.app.cli import build
+from dreammaker.backtest import Backtest
+from dreammaker.backtest.bundle_retrainer import bundle_changes
 from dreammaker.domain.errors import DreamMakerError, StoreError, VerificationError
+from dreammaker.engine.decisions import Prediction
+from dreammaker.engine.market import MarketView
 from dreammaker.models.bundle import ModelBundle
+from dreammaker.models.bundle_predictor import BundlePredictor
 from dreammaker.models.meta import meta_inputs
 from dreammaker.research.dataset import build_dataset
 from dreammaker.research.decider import fit_decider
+from dreammaker.research.rows import DecisionRows, decision_rows
 from dreammaker.research.samples import samples_of
 from dreammaker.research.train import identity_of
 from dreammaker.research.validate import Recipe
@@ -137,6 +143,54 @@ def test_bundle_when_loaded_then_it_decides_as_the_fit_did(kind: str, archive: P
     pays = bundle.meta.calibration.apply_rows(second)
     assert np.array_equal(np.where(side == 0, 0.0, pays), right)
     assert len(np.unique(right)) > 3
+
+
+def test_loop_when_a_trained_bundle_decides_then_rows_scores_and_bets_are_researchs(
+        archive: Path) -> None:
+    """Through the order path on a day of training: the bits that the bench judged."""
+    out = archive / "in_the_loop"
+    call("train", "WIN", "--out", out, *places(archive), *QUICK)
+    bundle = ModelBundle.load(out)
+    assert bundle.meta is not None
+    seen: list[tuple[Any, ...]] = []
+
+    class Recorder:
+        name = "recorder"
+
+        def __init__(self) -> None:
+            self.inner = BundlePredictor(bundle)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def predict(self, market: MarketView) -> Prediction:
+            made = self.inner.predict(market)
+            seen.append((market.row_time_ns, market.features.copy(), made.score,
+                         self.inner.meta_probability))
+            return made
+
+    store = EventStore(archive / "data")
+    day = store.days("WIN")[1]
+    # Of a file with local times of its own, or without a drawn latency of the data, as here.
+    changes = bundle_changes(bundle, out) | {"data.root": str(archive / "data"),
+                                             "exchange.profile": "ideal"}
+    Backtest(changes=changes, symbol="WIN", days=[str(day)],
+             predictor=lambda _config, _source: Recorder()).run()
+    rows = DecisionRows.joined(list(decision_rows(
+        store.open("WIN", day), Recipe.of(bundle).sampler, bundle.features)))
+    assert [row[0] for row in seen] == rows.decided_ns.tolist() and len(rows) > 1000
+    loop = bundle.view.matrix(np.array([row[1] for row in seen]))
+    np.testing.assert_array_equal(loop, rows.values)
+    both = bundle.combination.combine_rows(
+        [member.trees.predict_proba(rows.values) for member in bundle.members])
+    score = both[:, 1] - both[:, 0]
+    known = np.array([not np.isnan(row[2]) for row in seen])
+    assert known.mean() > 0.9
+    np.testing.assert_array_equal(np.array([row[2] for row in seen])[known], score[known])
+    pays = bundle.meta.calibration.apply_rows(bundle.meta.member.trees.predict_proba(
+        meta_inputs(rows.values, score))[:, 1])
+    sided = known & (score != 0.0)
+    np.testing.assert_array_equal(np.array([row[3] for row in seen])[sided], pays[sided])
 
 
 def test_train_when_an_ensemble_then_diversity_and_label_hash_are_told(archive: Path) -> None:

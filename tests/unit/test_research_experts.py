@@ -26,6 +26,7 @@ from dreammaker.research.samples import Samples, samples_of
 from dreammaker.research.sampling import Sampler
 from dreammaker.research.trials import Trial
 from dreammaker.research.tune import Space
+from dreammaker.validation import deflated_sharpe_ratio, sharpe_ratio
 from tests.unit.research_logs import SECOND, quote_log
 
 DAYS = tuple(str(np.datetime64("2026-01-05") + i) for i in range(250))
@@ -148,3 +149,20 @@ def test_deflated_ratio_when_nothing_has_an_edge_then_losers_do_not_help() -> No
         best = max(trials, key=lambda trial: sum(trial.daily) / np.std(trial.daily))
         passed += judge_trials(best, trials, samples).evidence.dsr >= 0.95
     assert passed <= 1
+
+
+def test_deflated_ratio_when_five_lucky_bets_are_all_there_is_then_no_proof() -> None:
+    """One worthless trial in 32 wins all of five bets; a formula fed their skewness is sure."""
+    net = np.zeros((60, 2))
+    net[[3, 17, 28, 40, 55], 0] = [1.0, 1.1, 0.9, 1.0, 1.05]
+    net[[5, 19, 30, 44, 51], 1] = [1.0, -1.1, 0.9, -1.0, -1.05]
+    periods = tuple(range(60))
+    trials = [Trial("WIN", "tune", {"number": i}, DAYS[:60], tuple(column), periods, tuple(column),
+                    tuple(column)) for i, column in enumerate(net.T.tolist())]
+    found = judge_trials(trials[0], trials, SimpleNamespace(point_value=1.0)).evidence
+    assert found.net_lower_bound > 0.0 and found.dsr < 0.95
+    skewed = (net[:, 0] - net[:, 0].mean()) / net[:, 0].std()
+    literal = deflated_sharpe_ratio(
+        sharpe_ratio(net[:, 0]), 60, trials=2.0, trial_variance=1 / 59,
+        skewness=float((skewed ** 3).mean()), kurtosis=float((skewed ** 4).mean()))
+    assert literal > 0.95
