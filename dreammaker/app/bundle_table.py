@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dreammaker.app.console import print_table
+from dreammaker.app.console import counted, print_table
 
 
 def is_bundle(folder: Path) -> bool:
@@ -34,11 +34,14 @@ def describe_bundle(folder: Path, as_json: bool) -> None:
         "sampler": dict(bundle.sampler), "definition": bundle.definition,
         "tick_size": bundle.view.tick_size, "inputs": list(bundle.view.inputs), "days": days,
         "validation": dict(bundle.validation), "library_versions": dict(bundle.library_versions),
-        "tradable": None if bundle.verdict is None else bundle.verdict.get("tradable")}
+        "tradable": None if bundle.verdict is None else bundle.verdict.get("tradable"),
+        "laxer_limits": list((bundle.verdict or {}).get("laxer_limits", ()))}
     if as_json:
         print(json.dumps(found))
         return
     meta, mark = found["meta"], {None: "no verdict", True: "yes", False: "no"}[found["tradable"]]
+    if found["laxer_limits"]:
+        mark += ", by limits laxer than usual: " + ", ".join(found["laxer_limits"])
     print_table(f"Bundle {bundle.name}", [
         ("content hash", bundle.content),
         ("models", f"{', '.join(found['models'])} ({found['combination']})"),
@@ -47,5 +50,6 @@ def describe_bundle(folder: Path, as_json: bool) -> None:
         ("label rule", f"{found['label_hash']} (model.bundle_label)"),
         ("decides by", ", ".join(f"{name} {value}" for name, value in found["sampler"].items())),
         ("features", f"{len(found['inputs'])} inputs, definition {found['definition'][:16]}"),
-        ("trained on", f"{len(days)} sessions" + (f", {days[0]} to {days[-1]}" if days else "")),
+        ("trained on", counted(len(days), "session")
+         + (f", {days[0]} to {days[-1]}" if days else "")),
         ("tradable", mark)])

@@ -153,6 +153,11 @@ def test_gate_when_the_trials_were_counted_elsewhere_then_not_tradable(
                                         str(planted.results), "--out", str(tmp_path / "p.html")])
     assert page.exit_code == 0
     assert again["trials_file"] in (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert call("inspect", planted.bundle)["laxer_limits"] == []
+    planted.validate("--gate", "--config", limits)
+    shown = CliRunner().invoke(build(), ["inspect", str(planted.bundle)]).stdout
+    assert "yes, by limits laxer than usual: max_pbo 1 instead of 0.2" in shown
+    planted.validate("--gate")
 
 
 def _full(*_: object) -> bool:
