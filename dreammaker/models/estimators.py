@@ -111,9 +111,12 @@ def matrix(X: Any) -> Floats:
     Raises
     ------
     InputError
-        If it has no rows, or is not a table.
+        If it has no rows, or is no table of numbers.
     """
-    found = np.ascontiguousarray(X, np.float64)
+    try:
+        found = np.ascontiguousarray(X, np.float64)
+    except (TypeError, ValueError):
+        raise InputError("X must be a table of numbers") from None
     if found.ndim != 2 or not found.size:
         raise InputError(f"X must be a table of at least one row and column, had shape "
                          f"{found.shape}")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker._ext.trees import Trees
-from dreammaker.domain.errors import StoreError
+from dreammaker.domain.errors import InputError, StoreError
 from dreammaker.models.tree_ensemble import (
     MISSING_NAN,
     TRANSFORMS,
@@ -99,14 +99,30 @@ class TreeModel:
         Returns
         -------
         float64 array, shape (n, classes)
+
+        Raises
+        ------
+        InputError
+            If the rows are no table of numbers with a column for each feature.
         """
-        found = self.kernel.rows(np.ascontiguousarray(X, np.float64))
+        found = self._outcomes(X)
         return np.hstack([1.0 - found, found]) if self.ensemble.binary else found
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Outcomes of many rows as the library's ``Booster.predict`` shapes them."""
-        found = self.kernel.rows(np.ascontiguousarray(X, np.float64))
+        found = self._outcomes(X)
         return found[:, 0] if self.ensemble.outputs == 1 else found
+
+    def _outcomes(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        try:
+            rows = np.ascontiguousarray(X, np.float64)
+        except (TypeError, ValueError):
+            raise InputError("rows must be a table of numbers") from None
+        if rows.ndim != 2 or rows.shape[1] != self.ensemble.features:
+            raise InputError(f"rows must be a table with {self.ensemble.features} columns, had "
+                             f"shape {rows.shape}")
+        found: NDArray[np.float64] = self.kernel.rows(rows)
+        return found
 
     def to_npz(self) -> bytes:
         """The ensemble as an uncompressed npz archive; equal ensembles give equal bytes."""

@@ -94,6 +94,25 @@ def test_models_when_used_by_scikit_learn_then_like_its_own(data) -> None:
     assert "num_leaves=5" in repr(meta)
 
 
+@pytest.mark.parametrize(("rows", "text"), [
+    ([["a", "b"]], "table of numbers"), (np.zeros((4, 2)), "columns, had shape"),
+    (np.zeros(6), "had shape"), (np.zeros((0, 6)), "at least one row")])
+def test_models_when_asked_about_no_rows_of_theirs_then_refused(rows, text, data) -> None:
+    X, y = data[0], data[1]
+    model = PrimaryModel(n_estimators=3).fit(X, y)
+    with pytest.raises(InputError, match=text):
+        model.predict_proba(rows)
+
+
+def test_trees_when_asked_directly_then_the_same_sentences_and_none_for_no_rows(data) -> None:
+    trees = PrimaryModel(n_estimators=3).fit(data[0], data[1]).trees
+    with pytest.raises(InputError, match="columns, had shape"):
+        trees.predict(np.zeros((4, 2)))
+    with pytest.raises(InputError, match="table of numbers"):
+        trees.predict([["a"]])
+    assert trees.predict_proba(np.zeros((0, data[0].shape[1]))).shape[0] == 0
+
+
 def test_diversity_when_counted_by_hand_then_equal() -> None:
     y = [1, 1, 1, 1, 1, 1, 1, 1]
     a, b = [1, 1, 1, 1, 0, 0, 0, 1], [1, 1, 0, 0, 1, 0, 0, 1]
