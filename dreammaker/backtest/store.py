@@ -7,7 +7,6 @@ again from the folders.
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from dreammaker.backtest.result import BacktestResult
 from dreammaker.backtest.statistics import Trials
 from dreammaker.domain.errors import StoreError
+from dreammaker.store.files import check_writable
 
 INDEX_VERSION = 1
 INDEX_FILE = "index.sqlite"
@@ -111,13 +111,7 @@ class ResultStore:
 
     def prepare(self) -> None:
         """Make the folder; StoreError where nothing can be written to it."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".dreammaker-", dir=self.root):
-                pass
-        except OSError as error:
-            raise StoreError(f"no results can be written to {self.root}: {error.strerror}"
-                             ) from None
+        check_writable(self.root, "results")
 
     def put(self, result: BacktestResult) -> None:
         """Store a result without indexing it; the same result may be there already."""

@@ -5,7 +5,7 @@ day's own prices. What a day gives is cached by the hash of all that it follows 
 of the label rule alone does not compute features again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from itertools import pairwise
@@ -120,6 +120,29 @@ class Dataset:
         return digest({"symbol": self.symbol, "keys": [
             day_key(log, self.features, self.sampler, self.rule)
             for _, log in sorted(self.log_hashes.items())]})
+
+    def rows_of(self, logs: "Iterable[EventLog]") -> "Iterator[tuple[EventLog, Ints]]":
+        """Each day's log with the rows that were made of it.
+
+        Parameters
+        ----------
+        logs : iterable of EventLog
+            Of the data set's days, each opened only when it is its turn.
+
+        Raises
+        ------
+        InputError
+            If a log is not the one that the rows were made of, or after the last if one is missing.
+        """
+        seen: set[str] = set()
+        for log in logs:
+            day = log.day.isoformat()
+            if self.log_hashes.get(day) != log.content_hash:
+                raise InputError(f"the log of {day} is not the one that the rows were made of")
+            seen.add(day)
+            yield log, np.flatnonzero(self.day == np.datetime64(day, "D"))
+        if missing := sorted(set(self.log_hashes) - seen):
+            raise InputError(f"the log of {missing[0]} is missing")
 
     def frame(self) -> "pd.DataFrame":
         """X as a DataFrame indexed by the decisions' times (UTC)."""

@@ -161,13 +161,7 @@ def samples_of(data: "Dataset", logs: "Iterable[EventLog]", cost_points: float) 
     n, value, currency = len(data), 1.0, ""
     gain = np.full((n, 2), np.nan)
     exit_ns = np.repeat(data.t_start[:, None], 2, axis=1)
-    seen: set[str] = set()
-    for log in logs:
-        day = log.day.isoformat()
-        if data.log_hashes.get(day) != log.content_hash:
-            raise InputError(f"the log of {day} is not the one that the rows were made of")
-        seen.add(day)
-        rows = np.flatnonzero(data.day == np.datetime64(day, "D"))
+    for log, rows in data.rows_of(logs):
         value = log.instrument.tick_value_micros / 1e6 / log.instrument.tick_size
         currency = log.instrument.currency
         if rows.size:
@@ -176,8 +170,6 @@ def samples_of(data: "Dataset", logs: "Iterable[EventLog]", cost_points: float) 
                 found = _bets(data, rows, path, side)
                 gain[rows[found.position], column] = found.ret
                 exit_ns[rows[found.position], column] = found.end
-    if missing := sorted(set(data.log_hashes) - seen):
-        raise InputError(f"the log of {missing[0]} is missing")
     whole = ~np.isnan(gain).any(axis=1)
     t_end = np.maximum(data.t_end, exit_ns.max(axis=1))
     memory = round(feature_lookback(data.features).total_seconds() * 1e9)

@@ -248,20 +248,12 @@ def _worth_studying(data: Dataset) -> tuple[list[int], dict[str, str]]:
 def _moves(data: Dataset, logs: Iterable["EventLog"], horizons: Sequence[float]
            ) -> dict[float, Floats]:
     moves = {horizon: np.full(len(data), np.nan) for horizon in horizons}
-    seen = set()
-    for log in logs:
-        day = log.day.isoformat()
-        if data.log_hashes.get(day) != log.content_hash:
-            raise InputError(f"the log of {day} is not the one that the rows were made of")
-        seen.add(day)
-        rows = np.flatnonzero(data.day == np.datetime64(day, "D"))
+    for log, rows in data.rows_of(logs):
         if rows.size:
             path = PricePath.of_log(log, data.features)
             for horizon in horizons:
                 moves[horizon][rows] = forward_moves(path, data.t_start[rows], horizon,
                                                      data.rule.latency_ms / 1e3)
-    if missing := sorted(set(data.log_hashes) - seen):
-        raise InputError(f"the log of {missing[0]} is missing")
     return moves
 
 

@@ -116,7 +116,7 @@ class TrialLedger:
         StoreError
             If the file is damaged or the disk refuses.
         """
-        known = next((each for each in self.read() if each.key == trial.key), None)
+        known = self.by_key().get(trial.key)
         if known is not None and (known.complete or not trial.complete) and (
                 known.kind != "validate" or trial.kind == "validate"):
             return False
@@ -156,12 +156,23 @@ class TrialLedger:
         Raises
         ------
         StoreError
+            As `by_key`.
+        """
+        return [trial for trial in self.by_key().values()
+                if symbol is None or trial.symbol == symbol]
+
+    def by_key(self) -> dict[str, Trial]:
+        """Trials by their keys, in the order they were made.
+
+        Raises
+        ------
+        StoreError
             If a line is damaged or of an unknown version, unless a crash cut it short.
         """
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
-            return []
+            return {}
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read: {error.strerror}") from None
         # A search reads the list at every try: lines that were checked and are still there, byte
@@ -178,7 +189,7 @@ class TrialLedger:
         if text[whole:].strip() and _is_json(text[whole:]):
             trial = _trial(text[whole:], f"{self.path}: line {self._lines + 1}")
             found[trial.key] = trial
-        return [trial for trial in found.values() if symbol is None or trial.symbol == symbol]
+        return found
 
 
 def holds_training(trials: Sequence[Trial], symbol: str, training: Mapping[str, Any]) -> bool:

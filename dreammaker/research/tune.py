@@ -236,7 +236,7 @@ class _Search:
                  ) -> Generator[tuple[float, Trial]]:
         """Score and trial of each, in order; each is in the ledger before the next is awaited."""
         prepared = [self._prepare(rule, spec) for rule, spec in drawn]
-        old = {trial.key: trial for trial in self._ledger.read() if trial.complete}
+        old = {key: trial for key, trial in self._ledger.by_key().items() if trial.complete}
         waiting = {each.key: each for each in prepared if each.key not in old}
         self.known += len(prepared) - len(waiting)
         before = self.done_fits + self._fits * (len(prepared) - len(waiting))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreammaker.domain.errors import StoreError
+from dreammaker.store.files import check_writable
 from dreammaker.store.journal import canonical_hash
 from dreammaker.store.session import read_json
 
@@ -74,13 +75,7 @@ class ValidationStore:
 
     def prepare(self) -> None:
         """Make the folder; StoreError where nothing can be written to it."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".dreammaker-", dir=self.root):
-                pass
-        except OSError as error:
-            raise StoreError(f"no validation can be written to {self.root}: {error.strerror}"
-                             ) from None
+        check_writable(self.root, "validation")
 
     def save(self, content: str, found: StoredValidation) -> Path:
         """Write a validation; one equal to the bundle's last is not written again.

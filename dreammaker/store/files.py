@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from itertools import count
 from pathlib import Path
 
@@ -56,6 +57,28 @@ def temporary_beside(target: Path) -> Path:
             return path
     except OSError as error:
         raise StoreError(f"{target.parent} cannot be written: {error}") from None
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Make a folder, and see that it takes what will be written to it later.
+
+    Parameters
+    ----------
+    folder : Path
+    what : str
+        Of the sentence "no WHAT can be written to FOLDER".
+
+    Raises
+    ------
+    StoreError
+        If it does not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".dreammaker-", dir=folder):
+            pass
+    except OSError as error:
+        raise StoreError(f"no {what} can be written to {folder}: {error.strerror}") from None
 
 
 def publish(temporary: Path, target: Path) -> None:
