@@ -12,6 +12,7 @@ from dreammaker.domain.errors import ConfigError
 if TYPE_CHECKING:
     from dreammaker.app.research_options import Source
     from dreammaker.assembly.config import SystemConfig
+    from dreammaker.domain.instrument import Instrument
     from dreammaker.research.dataset import Dataset
     from dreammaker.research.label_rule import LabelRule
     from dreammaker.research.samples import Samples
@@ -98,9 +99,23 @@ def load_rows(source: "Source", sampler: "Sampler", rule: "LabelRule", settings:
             parts.append(label_day(log, sampler, rule, source.features, source.root / ".cache",
                                    record_progress(update, log.events.itemsize)))
     data = joined(parts)
-    instrument = settings.config.instrument.override(
-        store.open(source.symbol, source.days[0]).instrument)
-    fee = 2 * settings.config.exchange.fee_micros_per_lot(instrument)
-    ticks = fee / instrument.tick_value_micros + slippage_ticks
+    instrument, fee_ticks = instrument_and_fee(source, settings)
     logs = (store.open(source.symbol, day) for day in source.days)
-    return data, samples_of(data, logs, ticks * instrument.tick_size)
+    return data, samples_of(data, logs, (fee_ticks + slippage_ticks) * instrument.tick_size)
+
+
+def instrument_and_fee(source: "Source", settings: Settings) -> tuple["Instrument", float]:
+    """The instrument as configured, and the fees of a round trip in ticks.
+
+    Raises
+    ------
+    ConfigError
+        If the fees do not know the instrument.
+    """
+    from dreammaker.store.eventlog import EventStore
+
+    config = settings.config
+    instrument = config.instrument.override(
+        EventStore(source.root).header(source.symbol, source.days[0]).instrument)
+    fee_micros = 2 * config.exchange.fee_micros_per_lot(instrument)
+    return instrument, fee_micros / instrument.tick_value_micros

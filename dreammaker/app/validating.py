@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dreammaker.app.console import CountProgress
+from dreammaker.app.training import instrument_and_fee
 from dreammaker.domain.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -108,14 +109,9 @@ def _importance(data: "Dataset", found: "Validation", extent: Extent, shown: boo
 def _ground(source: "Source", settings: "Settings") -> "Ground":
     from dreammaker.reports.validation_record import Ground
     from dreammaker.research.trials import TRIALS_FILE
-    from dreammaker.store.eventlog import EventStore
 
-    config = settings.config
-    instrument = config.instrument.override(
-        EventStore(source.root).header(source.symbol, source.days[0]).instrument)
-    fee = 2 * config.exchange.fee_micros_per_lot(instrument)
-    return Ground(config.risk.capital,
-                  fee / instrument.tick_value_micros * instrument.tick_size,
+    instrument, fee_ticks = instrument_and_fee(source, settings)
+    return Ground(settings.config.risk.capital, fee_ticks * instrument.tick_size,
                   instrument.exchange_zone, str((settings.results / TRIALS_FILE).resolve()))
 
 

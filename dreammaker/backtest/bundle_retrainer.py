@@ -16,7 +16,7 @@ from dreammaker.backtest.retrain import Refit
 from dreammaker.domain.errors import InputError, StoreError
 from dreammaker.models.bundle import ModelBundle
 from dreammaker.research.dataset import Dataset, joined, label_day
-from dreammaker.research.samples import Samples, samples_of
+from dreammaker.research.samples import Samples, samples_of, together
 from dreammaker.research.train import fit_bundle
 from dreammaker.research.validate import Recipe
 from dreammaker.validation import WalkForward
@@ -138,8 +138,9 @@ class BundleRetrainer:
         kept = {plan.day: self._days.get(plan.day) or self._day(plan) for plan in past}
         self._days = kept
         parts = [kept[plan.day] for plan in past]
-        return joined([data for data, _ in parts]), together(
-            [samples for _, samples in parts], recipe.cost_points)
+        samples = together([samples for _, samples in parts])
+        return joined([data for data, _ in parts]), replace(samples,
+                                                            cost_points=recipe.cost_points)
 
     def _day(self, plan: DayPlan) -> tuple[Dataset, Samples]:
         recipe, log = self.recipe, plan.event_log()
@@ -181,14 +182,6 @@ def clear_of_the_end(samples: Samples, embargo_share: float) -> NDArray[np.intp]
                            label_start_times=starts)
     train, _ = next(iter(splitter.split(np.zeros((n + 1, 1)))))
     return train
-
-
-def together(parts: Sequence[Samples], cost_points: float) -> Samples:
-    """Samples of several days as one."""
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("X", "y", "t_start", "t_end", "weights", "day", "gain", "exit_ns")}
-    return replace(parts[0], **columns, cost_points=cost_points)
 
 
 def of_days(data: Dataset, samples: Samples) -> DayRows:

@@ -4,7 +4,7 @@ A label says which direction paid. A backtest needs what the *other* direction w
 both bets of every decision are opened and closed here, at the prices that the label rule uses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,13 @@ class Samples:
 
 
 _COLUMNS = ("X", "y", "t_start", "t_end", "weights", "day", "gain", "exit_ns")
+
+
+def together(parts: Sequence[Samples]) -> Samples:
+    """Samples of several days, in order, as one; everything but the rows is the first one's."""
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return replace(parts[0], **columns)
 
 
 def samples_of(data: "Dataset", logs: "Iterable[EventLog]", cost_points: float) -> Samples:
